@@ -1,0 +1,294 @@
+"""What assignment tests assert with: a failure names the symptom, what came and what was due."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_SHOWN = 8  # elements of a tensor that a message shows
+
+
+class Mismatch(AssertionError):
+    """A student's result is not what it should be.
+
+    Attributes:
+        symptom: one sentence that tells the student what is wrong.
+        got, expected: short texts of both, "" when there is nothing to show.
+    """
+
+    def __init__(self, symptom: str, got: str = "", expected: str = "") -> None:
+        lines = [symptom]
+        if got:
+            lines.append(f"  got:      {got}")
+        if expected:
+            lines.append(f"  expected: {expected}")
+        super().__init__("\n".join(lines))
+        self.symptom = symptom
+        self.got = got
+        self.expected = expected
+
+
+def show(value: Any) -> str:
+    """A value in one line: a tensor with shape, dtype (unless float32) and first elements."""
+    if isinstance(value, Tensor):
+        return _show_tensor(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _show_tensor(value: Tensor) -> str:
+    kind = "" if value.dtype is torch.float32 else f" {str(value.dtype).removeprefix('torch.')}"
+    if value.layout is not torch.strided or value.device.type == "meta":
+        return f"tensor of shape {tuple(value.shape)}{kind} ({value.layout}, {value.device.type})"
+    flat = value.detach().reshape(-1)[:_SHOWN]
+    numbers = ", ".join(_number(item) for item in flat.tolist())
+    if value.dim() == 0:
+        return f"{numbers}{kind and f' ({kind.strip()})'}"
+    more = ", ..." if value.numel() > _SHOWN else ""
+    return f"shape {tuple(value.shape)}{kind}: [{numbers}{more}]"
+
+
+def _number(item: Any) -> str:
+    return f"{item:.6g}" if isinstance(item, float) else str(item)
+
+
+def _as_tensor(value: Any, like: Tensor | None, what: str) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        kind = "None (is the return missing?)" if value is None else f"a {type(value).__name__}"
+        raise Mismatch(f"{what} should be a tensor or a number.", kind, "a tensor or a number")
+    # In float64 and not the expected dtype: a Python number has no dtype to be wrong about.
+    return torch.tensor(value, dtype=torch.float64 if like is None else like.dtype)
+
+
+def close(got: Any, expected: Any, symptom: str, *, rtol: float = 1e-4, atol: float = 1e-5) -> None:
+    """Pass when `got` equals `expected` within `atol + rtol * |expected|`, element by element.
+
+    Type, shape, dtype and NaN or infinity are looked at first, each with a sentence of its own.
+
+    Args:
+        got: the student's tensor, float or int.
+        expected: tensor or number that the test worked out itself.
+        symptom: the sentence for the student when values differ.
+
+    Raises:
+        Mismatch: when they differ.
+    """
+    want = expected if isinstance(expected, Tensor) else torch.tensor(expected)
+    have = _as_tensor(got, want if isinstance(expected, Tensor) else None, "The result")
+    if have.layout is not torch.strided or have.device.type != want.device.type:
+        raise Mismatch("The result should be an ordinary dense tensor.", show(have), show(want))
+    if have.shape != want.shape:
+        raise Mismatch(
+            f"The result has shape {tuple(have.shape)} where {tuple(want.shape)} is due. {symptom}",
+            show(have),
+            show(want),
+        )
+    if have.is_complex() or (have.dtype is torch.bool and want.dtype is not torch.bool):
+        raise Mismatch("The result should be a real number.", show(have), show(want))
+    if isinstance(expected, Tensor) and have.dtype != want.dtype:
+        raise Mismatch(
+            f"The result is {str(have.dtype).removeprefix('torch.')} but its input was "
+            f"{str(want.dtype).removeprefix('torch.')}: keep the dtype of the input.",
+            show(have),
+            show(want),
+        )
+    have64, want64 = have.detach().double(), want.detach().double()
+    if bool(torch.isnan(have64).any()) and not bool(torch.isnan(want64).any()):
+        raise Mismatch(f"The result is NaN. {symptom}", show(have), show(want))
+    if bool(torch.isinf(have64).any()) and not bool(torch.isinf(want64).any()):
+        raise Mismatch(f"The result is infinite. {symptom}", show(have), show(want))
+    off = (have64 - want64).abs() > atol + rtol * want64.abs()
+    off &= have64 != want64  # equal infinities
+    if bool(off.any()):
+        raise Mismatch(symptom, *_worst(have, want, off))
+
+
+def _worst(have: Tensor, want: Tensor, off: Tensor) -> tuple[str, str]:
+    if have.numel() <= _SHOWN:
+        return show(have), show(want)
+    index = tuple(int(i) for i in off.nonzero()[0])
+    where = ", ".join(map(str, index))
+    count = f"; {int(off.sum())} of {off.numel()} elements differ"
+    return (
+        f"{_number(have[index].item())} at [{where}]{count}",
+        f"{_number(want[index].item())} at [{where}]",
+    )
+
+
+def equal(got: Any, expected: Any, symptom: str) -> None:
+    """Pass when both are exactly equal; tensors by shape, dtype kind and every element."""
+    if isinstance(expected, Tensor):
+        have = _as_tensor(got, expected, "The result")
+        same = have.shape == expected.shape and bool((have == expected).all())
+    else:
+        # The student's type must not decide equality: an object could claim to equal all.
+        same = type(got) is type(expected) and bool(got == expected)
+    if not same:
+        raise Mismatch(symptom, show(got), show(expected))
+
+
+def shape(got: Any, expected: Sequence[int], symptom: str | None = None) -> Tensor:
+    """Pass when `got` is a tensor of shape `expected`; returns it."""
+    due = tuple(expected)
+    if not isinstance(got, Tensor):
+        kind = "None (is the return missing?)" if got is None else f"a {type(got).__name__}"
+        raise Mismatch(symptom or "A tensor is due here.", kind, f"a tensor of shape {due}")
+    if tuple(got.shape) != due:
+        text = symptom or f"The shape is {tuple(got.shape)} where {due} is due."
+        raise Mismatch(text, f"shape {tuple(got.shape)}", f"shape {due}")
+    return got
+
+
+def that(condition: Any, symptom: str, *, got: Any = None, expected: Any = None) -> None:
+    """Pass when `condition` is true; `got` and `expected` are shown when they are given."""
+    if not bool(condition):
+        raise Mismatch(
+            symptom,
+            "" if got is None else got if isinstance(got, str) else show(got),
+            "" if expected is None else expected if isinstance(expected, str) else show(expected),
+        )
+
+
+def between(got: Any, low: float, high: float, symptom: str) -> None:
+    """Pass when every element of `got` lies in [low, high]; NaN does not."""
+    have = _as_tensor(got, None, "The result").detach().double()
+    inside = (have >= low) & (have <= high)
+    if not bool(inside.all()):
+        worst = have[~inside].reshape(-1)[0]
+        raise Mismatch(symptom, show(worst.item()), f"between {low:.6g} and {high:.6g}")
+
+
+def fields(result: Any, names: Sequence[str], symptom: str | None = None) -> tuple[Any, ...]:
+    """The named values of a tuple, list, NamedTuple, dict or object, in the order of `names`.
+
+    Raises:
+        Mismatch: when there are too few or too many, or a name is missing.
+    """
+    due = ", ".join(names)
+    if isinstance(result, Mapping):
+        missing = [name for name in names if name not in result]
+        if missing:
+            text = symptom or f"The result lacks {', '.join(missing)}."
+            raise Mismatch(text, "keys " + ", ".join(map(str, result)), "keys " + due)
+        return tuple(result[name] for name in names)
+    if isinstance(result, tuple) and all(name in getattr(result, "_fields", ()) for name in names):
+        return tuple(getattr(result, name) for name in names)
+    if isinstance(result, (tuple, list)):
+        if len(result) != len(names):
+            text = symptom or f"{len(names)} values are due ({due}), {len(result)} came."
+            raise Mismatch(text, f"{len(result)} values", f"({due})")
+        return tuple(result)
+    if not isinstance(result, Tensor) and result is not None:
+        values = [getattr(result, name, fields) for name in names]
+        if not any(value is fields for value in values):
+            return tuple(values)
+    kind = "None (is the return missing?)" if result is None else show(result)
+    raise Mismatch(symptom or f"{len(names)} values are due: {due}.", kind, f"({due})")
+
+
+def scalar(got: Any, symptom: str | None = None) -> Tensor:
+    """Pass when `got` is one finite number: a 0-dim tensor or a Python number; returns a tensor."""
+    have = _as_tensor(got, None, "The result")
+    if have.dim() != 0:
+        text = symptom or f"One number is due, the result has shape {tuple(have.shape)}."
+        raise Mismatch(text, show(have), "a 0-dim tensor")
+    if not bool(torch.isfinite(have.detach())):
+        raise Mismatch(symptom or "The result is not a finite number.", show(have), "finite")
+    return have
+
+
+def gradient(
+    output: Any, inputs: Sequence[Tensor], symptom: str | None = None, *, allow_unused: bool = False
+) -> list[Tensor]:
+    """d output / d inputs, with a sentence for the student when the graph is cut.
+
+    Args:
+        output: a 0-dim tensor, or any tensor (its sum is differentiated).
+        inputs: tensors that require a gradient.
+        allow_unused: give zeros for an input that the output does not depend on.
+    """
+    cut = symptom or (
+        "No gradient flows back: somewhere the graph is cut "
+        "(detach, item, .data, torch.tensor, no_grad, numpy)."
+    )
+    if not isinstance(output, Tensor) or not output.requires_grad:
+        kind = "a tensor without a graph" if isinstance(output, Tensor) else show(output)
+        raise Mismatch(cut, kind, "a tensor attached to the graph")
+    grads = torch.autograd.grad(output.sum(), list(inputs), retain_graph=True, allow_unused=True)
+    if not allow_unused and any(grad is None for grad in grads):
+        missing = [i for i, grad in enumerate(grads) if grad is None]
+        raise Mismatch(cut, f"no gradient for input {missing[0] + 1}", "a gradient for each input")
+    return [
+        torch.zeros_like(value) if grad is None else grad
+        for grad, value in zip(grads, inputs, strict=True)
+    ]
+
+
+def standard_normal(eps: Tensor, what: str = "The noise", *, z: float = 6.0) -> None:
+    """Pass when recovered noise looks like independent draws from N(0, 1).
+
+    Looks at mean, variance, skewness and kurtosis of all elements, at the mean and variance of
+    each column, at the correlation of neighboring columns, and of each row with the next.
+    Each comparison is a z-test at `z` standard errors; at z = 6 one of them errs with probability
+    2e-9, so that with up to 100 columns the false-alarm rate stays below 1e-6 (checked with the
+    normal approximation, which holds for the N >= 1000 rows asked for here).
+
+    Args:
+        eps: (N, D) recovered noise, N >= 1000, D >= 2.
+        what: how the message names it, capitalized.
+    """
+    if eps.dim() != 2 or eps.shape[0] < 1000 or eps.shape[1] < 2:
+        raise ValueError(f"standard_normal needs (N >= 1000, D >= 2), got {tuple(eps.shape)}")
+    e = eps.detach().double()
+    if not bool(torch.isfinite(e).all()):
+        raise Mismatch(f"{what} is not finite.", show(eps), "finite numbers")
+    n, d = e.shape
+    total = float(n * d)
+
+    def test(value: float, due: float, error: float, symptom: str, name: str) -> None:
+        if not abs(value - due) <= z * error:
+            tolerance = f"{due:.4g} ± {z * error:.2g}"
+            raise Mismatch(f"{what} {symptom}", f"{name} {value:.4g}", f"{name} {tolerance}")
+
+    test(float(e.mean()), 0.0, 1 / math.sqrt(total), "is not centered at 0.", "mean")
+    test(float(e.pow(2).mean()), 1.0, math.sqrt(2 / total), "does not have variance 1.", "variance")
+    test(float(e.pow(3).mean()), 0.0, math.sqrt(15 / total), "is lopsided, not normal.", "skewness")
+    test(
+        float(e.pow(4).mean()),
+        3.0,
+        math.sqrt(96 / total),
+        "is not normal: its tails are wrong.",
+        "fourth moment",
+    )
+    worst = int(e.mean(0).abs().argmax())
+    symptom = "is not centered at 0 in every column."
+    test(float(e.mean(0)[worst]), 0.0, 1 / math.sqrt(n), symptom, f"mean of column {worst}")
+    spread = e.pow(2).mean(0)
+    worst = int((spread - 1).abs().argmax())
+    symptom = "does not have variance 1 in every column."
+    test(float(spread[worst]), 1.0, math.sqrt(2 / n), symptom, f"variance of column {worst}")
+    cross = (e * e.roll(1, 1)).mean(0)
+    worst = int(cross.abs().argmax())
+    shared = "is shared between columns: draw one number for each element."
+    test(float(cross[worst]), 0.0, 1 / math.sqrt(n), shared, "correlation of columns")
+    shared = "is shared between rows: draw one number for each element."
+    rows = float((e[1:] * e[:-1]).mean())
+    test(rows, 0.0, 1 / math.sqrt(total - d), shared, "correlation of rows")
+
+
+def unchanged(
+    before: Iterable[Tensor], after: Iterable[Tensor], symptom: str | None = None
+) -> None:
+    """Pass when the tensors are what they were: the student's function did not write into them."""
+    for old, new in zip(before, after, strict=True):
+        if not torch.equal(old, new):
+            text = symptom or "An input was changed in place: work on new tensors instead."
+            raise Mismatch(text, show(new), show(old))

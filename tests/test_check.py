@@ -1,0 +1,154 @@
+"""Assertions for assignment tests: what passes, what fails, and what a student is told."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+from grading import check
+
+
+def mismatch(call: Any, *args: Any, **kwargs: Any) -> check.Mismatch:
+    with pytest.raises(check.Mismatch) as caught:
+        call(*args, **kwargs)
+    return caught.value
+
+
+def test_close_passes_within_tolerance() -> None:
+    check.close(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.00001]), "wrong")
+    check.close(1.0, torch.tensor(1.0), "wrong")
+    check.close(torch.tensor(3), 3, "wrong")
+    check.close(torch.tensor([float("inf")]), torch.tensor([float("inf")]), "wrong")
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "says"),
+    [
+        (torch.tensor([1.0, 2.1]), torch.tensor([1.0, 2.0]), "too big"),
+        (torch.zeros(2, 1), torch.zeros(2), "shape (2, 1) where (2,) is due"),
+        (torch.tensor(0.0), torch.zeros(4), "shape () where (4,) is due"),
+        (torch.zeros(2, dtype=torch.float64), torch.zeros(2), "keep the dtype"),
+        (torch.tensor([float("nan")]), torch.zeros(1), "NaN"),
+        (torch.tensor([float("inf")]), torch.zeros(1), "infinite"),
+        (None, torch.zeros(1), "tensor or a number"),
+        ("1.0", 1.0, "tensor or a number"),
+        (True, 1.0, "tensor or a number"),
+        (torch.zeros(2, dtype=torch.complex64), torch.zeros(2), "real number"),
+        (torch.zeros(2, dtype=torch.bool), torch.zeros(2), "real number"),
+        (torch.zeros(2).to_sparse(), torch.zeros(2), "dense"),
+        (torch.zeros(2, device="meta"), torch.zeros(2), "dense"),
+    ],
+)
+def test_close_names_what_is_wrong(got: Any, expected: Any, says: str) -> None:
+    error = mismatch(check.close, got, expected, "too big")
+    assert says in error.symptom
+    assert error.got and error.expected
+
+
+def test_close_points_at_the_first_element_that_differs() -> None:
+    want = torch.zeros(10, 10)
+    have = want.clone()
+    have[3, 4] = 1.0
+    error = mismatch(check.close, have, want, "off")
+    assert error.got == "1 at [3, 4]; 1 of 100 elements differ"
+
+
+def test_equal_is_not_fooled_by_an_object_that_equals_everything() -> None:
+    class Liar:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __hash__(self) -> int:
+            return 0
+
+    check.equal(3, 3, "wrong")
+    check.equal(torch.tensor([1, 2]), torch.tensor([1, 2]), "wrong")
+    mismatch(check.equal, Liar(), 3, "wrong")
+    mismatch(check.equal, True, 1, "wrong")
+    mismatch(check.equal, torch.tensor([1, 3]), torch.tensor([1, 2]), "wrong")
+    mismatch(check.equal, torch.tensor([1]), torch.tensor([1, 1]), "wrong")
+
+
+def test_fields_accepts_each_form() -> None:
+    class Out(NamedTuple):
+        kl: int
+        loss: int
+
+    class Plain:
+        loss, kl = 1, 2
+
+    for result in ({"kl": 2, "loss": 1}, (1, 2), [1, 2], Out(kl=2, loss=1), Plain()):
+        assert check.fields(result, ("loss", "kl")) == (1, 2)
+    assert "lacks kl" in mismatch(check.fields, {"loss": 1}, ("loss", "kl")).symptom
+    assert "3 came" in mismatch(check.fields, (1, 2, 3), ("loss", "kl")).symptom
+    assert "return missing" in mismatch(check.fields, None, ("loss", "kl")).got
+
+
+def test_gradient_tells_a_cut_graph() -> None:
+    x = torch.tensor([2.0, 3.0], requires_grad=True)
+    (grad,) = check.gradient((x**2).sum(), [x])
+    assert grad.tolist() == [4.0, 6.0]
+    y = torch.ones(2, requires_grad=True)
+    assert "graph is cut" in mismatch(check.gradient, x.detach().sum(), [x]).symptom
+    assert "graph is cut" in mismatch(check.gradient, 3.0, [x]).symptom
+    assert "input 2" in mismatch(check.gradient, x.sum(), [x, y]).got
+    assert check.gradient(x.sum(), [x, y], allow_unused=True)[1].tolist() == [0.0, 0.0]
+
+
+def test_scalar_between_that_shape_unchanged() -> None:
+    assert check.scalar(2.0).dim() == 0
+    mismatch(check.scalar, torch.zeros(1))
+    mismatch(check.scalar, torch.tensor(float("nan")))
+    check.between(torch.tensor([0.0, 1.0]), 0, 1, "out")
+    mismatch(check.between, torch.tensor([0.0, float("nan")]), 0, 1, "out")
+    mismatch(check.between, 2, 0, 1, "out")
+    check.that(torch.tensor(True), "no")
+    mismatch(check.that, torch.tensor(False), "no")
+    check.shape(torch.zeros(2, 3), (2, 3))
+    mismatch(check.shape, torch.zeros(3, 2), (2, 3))
+    mismatch(check.shape, [0.0], (1,))
+    check.unchanged([torch.ones(2)], [torch.ones(2)])
+    mismatch(check.unchanged, [torch.ones(2)], [torch.zeros(2)])
+
+
+N, D = 20_000, 4
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_standard_normal_accepts_normal_noise(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    check.standard_normal(torch.randn(N, D, generator=generator))
+
+
+def _noises() -> dict[str, torch.Tensor]:
+    g = torch.Generator().manual_seed(0)
+    normal = torch.randn(N, D, generator=g)
+    return {
+        "uniform": torch.rand(N, D, generator=g),
+        "uniform with the right moments": (torch.rand(N, D, generator=g) - 0.5) * 12**0.5,
+        "signs": torch.randint(0, 2, (N, D), generator=g) * 2.0 - 1,
+        "one number a row": torch.randn(N, 1, generator=g).expand(N, D),
+        "one number a column": torch.randn(1, D, generator=g).expand(N, D),
+        "rows repeated": torch.randn(N // 2, D, generator=g).repeat_interleave(2, 0),
+        "one-sided": normal.abs(),
+        "5 % too wide": normal * 1.05,
+        "shifted": normal + 0.05,
+        "one column constant": torch.cat([normal[:, :-1], torch.zeros(N, 1)], 1),
+        "zero": torch.zeros(N, D),
+        "NaN": torch.full((N, D), float("nan")),
+        "exponential": torch.empty(N, D).exponential_(generator=g) - 1,
+    }
+
+
+@pytest.mark.parametrize("name", list(_noises()))
+def test_standard_normal_refuses_other_noise(name: str) -> None:
+    mismatch(check.standard_normal, _noises()[name])
+
+
+def test_standard_normal_asks_for_enough() -> None:
+    with pytest.raises(ValueError, match="N >= 1000"):
+        check.standard_normal(torch.randn(100, 4))
+    with pytest.raises(ValueError, match="D >= 2"):
+        check.standard_normal(torch.randn(5000, 1))
