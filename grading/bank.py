@@ -82,7 +82,8 @@ def read_bank(path: Path) -> list[Entry]:
         GraderError: the file cannot be run, or two entries share task and slug.
     """
     global _reading
-    _reading = entries = []
+    entries: list[Entry] = []
+    _reading = entries
     module = ModuleType(path.stem)
     module.__file__ = str(path)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -105,8 +105,10 @@ def close(got: Any, expected: Any, symptom: str, *, rtol: float = 1e-4, atol: fl
         raise Mismatch(f"The result is NaN. {symptom}", show(have), show(want))
     if bool(torch.isinf(have64).any()) and not bool(torch.isinf(want64).any()):
         raise Mismatch(f"The result is infinite. {symptom}", show(have), show(want))
-    off = (have64 - want64).abs() > atol + rtol * want64.abs()
-    off &= have64 != want64  # equal infinities
+    near = (have64 - want64).abs() <= atol + rtol * want64.abs()
+    # Next to an infinity every number is near: it takes the same infinity, and NaN takes NaN.
+    same = (have64 == want64) | (have64.isnan() & want64.isnan())
+    off = ~torch.where(want64.isfinite(), near, same)
     if bool(off.any()):
         raise Mismatch(symptom, *_worst(have, want, off))
 
@@ -120,6 +122,46 @@ def _worst(have: Tensor, want: Tensor, off: Tensor) -> tuple[str, str]:
     return (
         f"{_number(have[index].item())} at [{where}]{count}",
         f"{_number(want[index].item())} at [{where}]",
+    )
+
+
+def one_of(got: Any, expected: Sequence[Any], symptom: str, **tolerance: float) -> None:
+    """Pass when `got` is close to one of several right values; see `close`.
+
+    The message of the first shows when it is close to none.
+    """
+    first: Mismatch | None = None
+    for value in expected:
+        try:
+            return close(got, value, symptom, **tolerance)
+        except Mismatch as error:
+            first = first or error
+    raise first or ValueError("one_of needs at least one expected value")
+
+
+def raises(kind: type[Exception], call: Callable[[], Any], symptom: str | None = None) -> Exception:
+    """Pass when `call()` raises `kind`; gives the exception.
+
+    NotImplementedError is let through: an unwritten function is told as such.
+    """
+    try:
+        result = call()
+    except NotImplementedError:
+        raise
+    except kind as error:
+        return error
+    except AssertionError:
+        raise
+    except Exception as error:
+        name = getattr(error, "type_name", type(error).__name__)
+        if name in ("WorkerDied", "InputChanged"):
+            raise
+        text = symptom or f"A {kind.__name__} is due here, and another exception came."
+        raise Mismatch(text, name, kind.__name__) from None
+    raise Mismatch(
+        symptom or f"A {kind.__name__} is due here, and none was raised.",
+        show(result),
+        kind.__name__,
     )
 
 
@@ -268,6 +310,12 @@ def standard_normal(eps: Tensor, what: str = "The noise", *, z: float = 6.0) -> 
         "is not normal: its tails are wrong.",
         "fourth moment",
     )
+    # Clipped noise has nearly the right moments: count what lies beyond 3, of which a share of
+    # 0.0027 is due. Too few by z standard errors is rarer still than for a normal count.
+    beyond, due = float((e.abs() > 3).sum()), 0.0026998 * total
+    if beyond < due - z * math.sqrt(due):
+        few = f"at least {due - z * math.sqrt(due):.0f} numbers beyond 3"
+        raise Mismatch(f"{what} has no tails: is it clipped?", f"{beyond:.0f} beyond 3", few)
     worst = int(e.mean(0).abs().argmax())
     symptom = "is not centered at 0 in every column."
     test(float(e.mean(0)[worst]), 0.0, 1 / math.sqrt(n), symptom, f"mean of column {worst}")

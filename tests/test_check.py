@@ -32,6 +32,9 @@ def test_close_passes_within_tolerance() -> None:
         (torch.zeros(2, dtype=torch.float64), torch.zeros(2), "keep the dtype"),
         (torch.tensor([float("nan")]), torch.zeros(1), "NaN"),
         (torch.tensor([float("inf")]), torch.zeros(1), "infinite"),
+        (torch.tensor([5.0]), torch.tensor([float("inf")]), "too big"),
+        (torch.tensor([float("-inf")]), torch.tensor([float("inf")]), "too big"),
+        (torch.tensor([5.0]), torch.tensor([float("nan")]), "too big"),
         (None, torch.zeros(1), "tensor or a number"),
         ("1.0", 1.0, "tensor or a number"),
         (True, 1.0, "tensor or a number"),
@@ -136,6 +139,7 @@ def _noises() -> dict[str, torch.Tensor]:
         "5 % too wide": normal * 1.05,
         "shifted": normal + 0.05,
         "one column constant": torch.cat([normal[:, :-1], torch.zeros(N, 1)], 1),
+        "clipped at 3": normal.clamp(-3, 3),
         "zero": torch.zeros(N, D),
         "NaN": torch.full((N, D), float("nan")),
         "exponential": torch.empty(N, D).exponential_(generator=g) - 1,
@@ -145,6 +149,20 @@ def _noises() -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("name", list(_noises()))
 def test_standard_normal_refuses_other_noise(name: str) -> None:
     mismatch(check.standard_normal, _noises()[name])
+
+
+def test_one_of_and_raises() -> None:
+    check.one_of(2.0, [1.0, 2.0], "neither")
+    assert mismatch(check.one_of, 3.0, [1.0, 2.0], "neither").expected == "1"
+    assert isinstance(check.raises(ValueError, lambda: int("x")), ValueError)
+    assert mismatch(check.raises, ValueError, lambda: 7).got == "7"
+    assert mismatch(check.raises, ValueError, lambda: {}["x"]).got == "KeyError"
+
+    def unwritten() -> None:
+        raise NotImplementedError
+
+    with pytest.raises(NotImplementedError):
+        check.raises(ValueError, unwritten)
 
 
 def test_standard_normal_asks_for_enough() -> None:

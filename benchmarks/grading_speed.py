@@ -1,0 +1,167 @@
+"""How much isolation costs: whole-process times and their ratios, measured in pairs in one run.
+
+    python benchmarks/grading_speed.py [--pairs 9] [PART]
+
+warm  one isolated submission, against a forked child of a warm parent that runs pytest.main on
+      the same test files in process
+loss  what each failed test adds (a fresh worker, the replays that explain it)
+cold  `grade run PART`, against plain `pytest` on the same files
+watch from saving the file to the new score, beyond the tests' own time
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from grading.bank import read_bank
+from grading.judging.run import Options, grade
+from grading.judging.warm import WarmJudge
+from grading.sandbox import ForkServer
+from grading.scoring import Part, Report, find_assignments, find_part
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def timed(job: Callable[[], object]) -> float:
+    """Seconds of wall clock."""
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+def pairs(
+    a: Callable[[], object], b: Callable[[], object], count: int
+) -> list[tuple[float, float]]:
+    """The two in turn, so that a drift of the machine's speed meets both."""
+    a(), b()  # the first of each fills caches
+    return [(timed(a), timed(b)) for _ in range(count)]
+
+
+def say(name: str, rows: list[tuple[float, float]], unit: float = 1e3, label: str = "ms") -> None:
+    """Median of each side, and the median, smallest and largest ratio of a pair."""
+    left, right = (statistics.median(column) * unit for column in zip(*rows, strict=True))
+    ratios = sorted(a / b for a, b in rows)
+    middle = statistics.median(ratios)
+    print(
+        f"{name:<6} {left:8.0f} {label}  against {right:8.0f} {label}   "
+        f"ratio {middle:.2f}  ({ratios[0]:.2f} to {ratios[-1]:.2f}, {len(rows)} pairs)"
+    )
+
+
+def in_process(part: Part, student: Path) -> None:
+    """Fork a warm parent and run pytest on the part's files, student code in the same process."""
+    pid = os.fork()
+    if pid == 0:
+        import pytest
+
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        with contextlib.redirect_stdout(io.StringIO()):
+            code = pytest.main(
+                [
+                    *plain_arguments(part, student),
+                    "-pgrading.judging.plugin",
+                    "-ppytest_timeout",
+                ]
+            )
+        os._exit(int(code))
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        raise SystemExit("the in-process run failed")
+
+
+def plain_arguments(part: Part, student: Path) -> list[str]:
+    """pytest's arguments for the part's files."""
+    files = [part.public_tests, part.hidden_tests]
+    return ["-q", "-pno:cacheprovider", "--noconftest", f"--student={student}", *map(str, files)]
+
+
+def cold(part: Part, student: Path, count: int) -> None:
+    """Both as a user starts them, import of torch included."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = partial(
+        subprocess.run, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
+    )
+    ours = [sys.executable, "-m", "grading", "run", part.name, f"--submission={student}"]
+    plain = [sys.executable, "-m", "pytest", *plain_arguments(part, student)]
+    rows = pairs(
+        lambda: run(ours, env=environment), lambda: run(plain, env=environment), max(count // 2, 3)
+    )
+    say("cold", rows)
+
+
+def watch(part: Part, source: str, count: int) -> None:
+    """Save a file that `grade watch` watches, and wait until the new score is printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"{part.name}.py")
+        path.write_text(source, encoding="utf-8")
+        command = [sys.executable, "-m", "grading", "watch", part.name, f"--submission={path}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+            assert process.stdout is not None
+
+            def until(mark: str) -> None:
+                for line in process.stdout or ():
+                    if mark in line:
+                        return
+                raise SystemExit("grade watch ended")
+
+            until("Watching")
+            times = []
+            for number in range(count):
+                time.sleep(0.5)
+                start = time.perf_counter()
+                path.write_text(f"{source}\n# {number}\n", encoding="utf-8")
+                until("Since last time")
+                times.append(time.perf_counter() - start)
+            process.terminate()
+    low, middle, high = (t * 1e3 for t in (min(times), statistics.median(times), max(times)))
+    print(f"watch  {middle:8.0f} ms from save to score ({low:.0f} to {high:.0f})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("part", nargs="?", default="vae")
+    parser.add_argument("--pairs", type=int, default=9)
+    arguments = parser.parse_args()
+    part = find_part(find_assignments(ROOT), arguments.part)
+    source = part.solution.read_text(encoding="utf-8")
+    server = ForkServer.start()
+    judge = WarmJudge()
+    with tempfile.TemporaryDirectory() as folder:
+        right, wrong = Path(folder, "right"), Path(folder, "wrong")
+        for place in (right, wrong):
+            place.mkdir()
+        student = right / f"{part.name}.py"
+        student.write_text(source, encoding="utf-8")
+        mistake = read_bank(part.misconceptions_file)[0]
+        (wrong / f"{part.name}.py").write_text(mistake.applied_to(source), encoding="utf-8")
+
+        def isolated(path: Path) -> Report:
+            return judge.run(partial(grade, [part], path, server, Options()))
+
+        report = isolated(right)
+        assert report.score == 100, report
+        own = sum(test.duration_s for task in report.parts[0].tasks for test in task.tests)
+        print(f"{part.name}, isolation {report.isolation}, tests' own time {own * 1e3:.0f} ms")
+        rows = pairs(lambda: isolated(right), lambda: in_process(part, student), arguments.pairs)
+        say("warm", rows)
+        failed = sum(t.status != "passed" for k in isolated(wrong).parts[0].tasks for t in k.tests)
+        rows = pairs(lambda: isolated(wrong), lambda: isolated(right), arguments.pairs)
+        extra = statistics.median(a - b for a, b in rows) * 1e3 / failed
+        print(f"loss   {extra:8.1f} ms for each of {failed} failed tests, explanation included")
+        cold(part, student, arguments.pairs)
+    server.close()
+    watch(part, source, 5)
+
+
+if __name__ == "__main__":
+    main()

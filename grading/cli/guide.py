@@ -1,0 +1,34 @@
+"""One section of a guide, for reading in the terminal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from grading.scoring.anchors import slug
+
+_HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*$")
+_HINTS = re.compile(r"<details>.*?</details>\s*", re.DOTALL)
+
+
+def section(guide: Path, anchor: str) -> str:
+    """The markdown from the heading with this anchor to the next of its rank, "" if not there.
+
+    Folded hints are left out: a terminal cannot fold them, and unfolded they would give too much
+    away.
+    """
+    if not guide.is_file():
+        return ""
+    out: list[str] = []
+    depth = 0
+    fenced = False
+    for line in guide.read_text(encoding="utf-8").splitlines():
+        fenced ^= line.lstrip().startswith("```")
+        found = None if fenced else _HEADING.match(line)
+        if found and depth and len(found[1]) <= depth:
+            break
+        if found and not depth and slug(found[2]) == anchor.removeprefix("#"):
+            depth = len(found[1])
+        if depth:
+            out.append(line)
+    return _HINTS.sub("*(Hints in three steps are folded in the guide.)*\n\n", "\n".join(out))

@@ -1,0 +1,161 @@
+"""Why a point is lost: the call that went wrong, and the known mistake that gives its numbers."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from grading.bank import Entry, read_bank
+from grading.border import LocalStudent, Trace
+from grading.check import Mismatch
+from grading.judging.attempt import Attempt, remember_trace, run_attempt
+from grading.judging.likeness import first_difference
+from grading.judging.modules import load_text
+from grading.judging.plugin import provider_key
+from grading.judging.snippet import write_call
+
+if TYPE_CHECKING:
+    from grading.judging.verdict import Verdict
+    from grading.judging.workers import Workers
+    from grading.scoring import Part, RawResult
+
+# A class run must not wait for explanations of one hopeless submission.
+_BUDGET_S = 10.0
+
+
+class Diagnosis:
+    """Explains the failed tests of one submission by running them again on trusted code.
+
+    The solution and each known mistake are run in the judge's own process through the very same
+    test with the same seed: the inputs are then the same numbers, and so are the results when the
+    student made that mistake.
+    """
+
+    def __init__(self, part: Part, workers: Workers) -> None:
+        self._part = part
+        self._workers = workers
+        self._solution = part.solution.read_text(encoding="utf-8")
+        self._modules: dict[str, ModuleType] = {}
+        self._bank: list[Entry] | None = None
+        self._open: dict[str, list[Entry]] = {}  # task -> mistakes that fit all its failures so far
+        self._ends: float | None = None
+
+    def explain(self, item: pytest.Item, attempt: Attempt, verdict: Verdict) -> None:
+        """Complete the verdict on a failed test: fault, call, misconception."""
+        if self._ends is None:
+            self._ends = time.monotonic() + _BUDGET_S
+        reference = self._replay(item, "solution", self._solution)
+        if reference.outcome != "passed":
+            # The reference fails the same inputs: no submission could have passed.
+            verdict.fault = "grader"
+            verdict.message = f"the reference solution fails this test too: {reference.error!r}"
+            return
+        verdict.fault = "student"
+        if attempt.trace is None or reference.trace is None or not attempt.trace.calls:
+            return
+        index = first_difference(attempt.trace, reference.trace)
+        culprit = len(attempt.trace.calls) - 1 if index is None else index
+        task = next((mark.args[0] for mark in item.iter_markers("task")), "")
+        if isinstance(attempt.error, AssertionError):
+            guide = self._guide_of(task)
+            verdict.fits = [
+                {"slug": entry.slug, "says": entry.says, "guide": entry.guide or guide}
+                for entry in self._known_mistakes(item, task, attempt)
+            ]
+        solution = self._module("solution", self._solution)
+        with self._workers.aside() as student:
+            text = write_call(self._part.name, attempt.trace, culprit, solution, student)
+        verdict.call = text.code
+        if text.got:
+            # What the call shown gives, rather than the test's larger inputs.
+            verdict.got, verdict.expected = text.got, text.expected
+
+    def _known_mistakes(self, item: pytest.Item, task: str, attempt: Attempt) -> list[Entry]:
+        candidates = self._open.get(task)
+        if candidates is None:
+            if self._bank is None:
+                path = self._part.misconceptions_file
+                self._bank = read_bank(path) if path.is_file() else []
+            candidates = [entry for entry in self._bank if entry.task == task]
+        fitting = [entry for entry in candidates if self._fits(item, entry, attempt)]
+        if fitting:
+            self._open[task] = fitting
+        return fitting
+
+    def _fits(self, item: pytest.Item, entry: Entry, attempt: Attempt) -> bool:
+        """Whether a mistake fails this test in the same way, with the same numbers."""
+        assert self._ends is not None and attempt.trace is not None
+        if time.monotonic() > self._ends:
+            return False
+        source = entry.applied_to(self._solution)
+        replay = self._replay(item, f"{entry.task}/{entry.slug}", source)
+        if replay.trace is None or not _same_failure(replay.error, attempt.error):
+            return False
+        if len(replay.trace.calls) != len(attempt.trace.calls):
+            return False
+        return first_difference(attempt.trace, replay.trace) is None
+
+    def _replay(self, item: pytest.Item, name: str, source: str) -> Attempt:
+        module = self._module(name, source)
+
+        @contextmanager
+        def provide(request: pytest.FixtureRequest) -> Iterator[Any]:
+            trace = Trace()
+            remember_trace(request, trace)
+            student = LocalStudent(module, trace)
+            try:
+                yield student
+            finally:
+                student.unpatch()
+
+        stash = item.config.stash
+        isolated, stash[provider_key] = stash[provider_key], provide
+        try:
+            return run_attempt(item, None)
+        finally:
+            stash[provider_key] = isolated
+
+    def _module(self, name: str, source: str) -> ModuleType:
+        if name not in self._modules:
+            self._modules[name] = load_text(name, source)
+        return self._modules[name]
+
+    def _guide_of(self, task: str) -> str:
+        found = self._part.task(task)
+        return found.guide if found else ""
+
+
+def name_mistakes(results: Sequence[RawResult]) -> list[RawResult]:
+    """Decide on one mistake for each failed test: the one that explains most tests.
+
+    Mistakes that agree on one test's inputs part on another's, so that votes tell them apart; of
+    equals the first in the bank is taken.
+    """
+    votes = Counter(fit["slug"] for result in results for fit in result.detail.get("fits", ()))
+    return [
+        replace(
+            result,
+            detail={
+                **result.detail,
+                "misconception": max(fits, key=lambda fit: votes[fit["slug"]]),
+            },
+        )
+        if (fits := result.detail.get("fits"))
+        else result
+        for result in results
+    ]
+
+
+def _same_failure(a: BaseException | None, b: BaseException | None) -> bool:
+    if a is None or b is None:
+        return False
+    if isinstance(a, Mismatch) and isinstance(b, Mismatch):
+        return a.symptom == b.symptom
+    return type(a) is type(b) and str(a).split("\n", 1)[0] == str(b).split("\n", 1)[0]

@@ -1,0 +1,78 @@
+"""Values as Python text, short enough to paste into a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_ELEMENTS = 24  # of a tensor that is written out
+
+
+def literal(value: Any) -> str | None:
+    """Python source that gives `value` (numbers to 6 digits), None when it would be too long."""
+    if isinstance(value, Tensor):
+        return _tensor(value.detach())
+    if isinstance(value, float):
+        return _float(value)
+    if isinstance(value, (bool, int, type(None), torch.dtype)):
+        return repr(value)
+    if isinstance(value, str):
+        return repr(value) if len(value) <= 60 else None
+    if isinstance(value, (list, tuple)):
+        items = [literal(item) for item in value]
+        if len(items) > 8 or any(item is None for item in items):
+            return None
+        text = ", ".join(str(item) for item in items)
+        if isinstance(value, list):
+            return f"[{text}]"
+        return f"({text},)" if len(items) == 1 else f"({text})"
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        pairs = {key: literal(item) for key, item in value.items()}
+        if len(pairs) > 8 or None in pairs.values():
+            return None
+        return "{" + ", ".join(f"{key!r}: {item}" for key, item in pairs.items()) + "}"
+    if isinstance(value, SimpleNamespace):
+        fields = {key: literal(item) for key, item in vars(value).items()}
+        if None in fields.values():
+            return None
+        return "SimpleNamespace(" + ", ".join(f"{k}={v}" for k, v in fields.items()) + ")"
+    return None
+
+
+def _float(value: float) -> str:
+    if value != value or value in (float("inf"), float("-inf")):
+        return f'float("{value}")'
+    text = f"{value:.6g}"
+    return text if any(mark in text for mark in ".en") else text + "."
+
+
+def _tensor(value: Tensor) -> str | None:
+    if value.layout is not torch.strided or value.device.type != "cpu" or value.is_complex():
+        return None
+    kind = _dtype_argument(value)
+    if value.numel() <= _ELEMENTS:
+        return f"torch.tensor({_nested(value.tolist())}{kind})"
+    first = value.reshape(-1)[0]
+    if bool((value == first).all()):
+        size = tuple(value.shape)
+        return f"torch.full({size}, {_item(first.item())}{kind})"
+    return None
+
+
+def _dtype_argument(value: Tensor) -> str:
+    usual = {torch.float32, torch.int64, torch.bool}
+    return "" if value.dtype in usual and value.numel() else f", dtype={value.dtype}"
+
+
+def _nested(items: Any) -> str:
+    if isinstance(items, list):
+        return "[" + ", ".join(_nested(item) for item in items) + "]"
+    return _item(items)
+
+
+def _item(item: Any) -> str:
+    return _float(item) if isinstance(item, float) else repr(item)

@@ -1,0 +1,186 @@
+"""Grade a submission: each part's tests against the student's file, behind the border."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grading.errors import CourseError, GraderError
+from grading.judging.seeds import fresh_seed
+from grading.scoring import (
+    Generator,
+    Part,
+    PartReport,
+    RawResult,
+    Report,
+    make_report,
+    score_part,
+    ungraded_part,
+    unlisted,
+)
+from grading.submission import Submission, collect
+
+if TYPE_CHECKING:
+    from grading.judging.judge import Listener
+    from grading.sandbox import ForkServer, Level, Sandbox
+
+ALL_LEVELS: tuple[Level, ...] = ("L3", "L2", "L1")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to grade.
+
+    Attributes:
+        seed: the run's seed, 32 hexadecimal digits.
+        levels: isolation levels that will do, the strongest first.
+        public_only: leave the hidden tests out.
+        task: judge the tests of one task alone, "" for all.
+        test_seconds: time limit of one test; None takes the part's own.
+        part_seconds: time limit of all tests of a part.
+        explain: name mistakes and calls for lost points.
+    """
+
+    seed: str = field(default_factory=fresh_seed)
+    levels: tuple[Level, ...] = ALL_LEVELS
+    public_only: bool = False
+    task: str = ""
+    test_seconds: float | None = None
+    part_seconds: float = 120.0
+    explain: bool = True
+
+
+def grade(
+    parts: Sequence[Part],
+    path: Path,
+    server: ForkServer,
+    options: Options,
+    listener: Listener | None = None,
+) -> Report:
+    """Grade parts of the submission at `path`.
+
+    Args:
+        path: a repository, a folder with PART.py files, or one file.
+        server: has torch loaded, or is about to.
+        listener: told how far the tests are.
+
+    Raises:
+        SubmissionError: nothing can be read at `path`.
+        GraderError: no isolation level that will do can be had.
+    """
+    with collect(path, [part.name for part in parts]) as submission:
+        reports = [grade_part(part, submission, server, options, listener) for part in parts]
+    return make_report(reports, options.seed, generator())
+
+
+def grade_part(
+    part: Part,
+    submission: Submission,
+    server: ForkServer,
+    options: Options,
+    listener: Listener | None = None,
+) -> PartReport:
+    """Grade one part of a submission that has been read in; see `grade`."""
+    public_only = options.public_only or not part.hidden_tests.is_file()
+    if part.name not in submission.files:
+        why = submission.why_missing(part.name)
+        return ungraded_part(part, "missing_file", why, public_only=public_only)
+    from grading.sandbox import Limits
+
+    limits = Limits(memory_mb=part.limits.memory_mb)
+    sandbox = server.sandbox(submission.folder, limits, levels=options.levels)
+    try:
+        return _judge(part, submission, sandbox, options, public_only, listener)
+    except CourseError as error:
+        if not isinstance(error, GraderError):
+            raise
+        return ungraded_part(
+            part,
+            "grader_failed",
+            str(error),
+            isolation=sandbox.isolation.level,
+            public_only=public_only,
+        )
+    finally:
+        sandbox.close()
+
+
+def _judge(
+    part: Part,
+    submission: Submission,
+    sandbox: Sandbox,
+    options: Options,
+    public_only: bool,
+    listener: Listener | None,
+) -> PartReport:
+    from grading.judging.diagnosis import Diagnosis, name_mistakes
+    from grading.judging.judge import Judge
+    from grading.judging.session import run_tests
+    from grading.judging.workers import Workers
+
+    file = submission.files[part.name].relative_to(submission.folder).as_posix()
+    workers = Workers(sandbox, f"{sandbox.folder_inside}/{file}")
+    diagnosis = Diagnosis(part, workers) if options.explain and part.solution.is_file() else None
+    seconds = options.test_seconds or part.limits.test_seconds
+    files = [part.public_tests] + ([] if public_only else [part.hidden_tests])
+    judge = Judge(
+        workers,
+        diagnosis,
+        seed=options.seed,
+        file_name=f"{part.name}.py",
+        test_seconds=seconds,
+        part_seconds=options.part_seconds,
+        listener=listener,
+    )
+    try:
+        results = run_tests(judge, part.folder, files, test_seconds=seconds, keyword=options.task)
+        broken = workers.import_error
+    finally:
+        workers.close()
+    level = sandbox.isolation.level
+    failed = _grader_failures(results)
+    if failed:
+        message = f"{failed[0].function}: {failed[0].message}"
+        return ungraded_part(
+            part, "grader_failed", message, isolation=level, public_only=public_only
+        )
+    stray = unlisted(part, results)
+    if stray:
+        message = f"assignment.toml lists no test {stray[0]}; add it to a task or remove it."
+        return ungraded_part(
+            part, "grader_failed", message, isolation=level, public_only=public_only
+        )
+    if broken is not None:
+        from grading.judging.verdict import classify
+
+        message = (
+            f"{part.name}.py cannot be imported. {classify(broken, part.name + '.py').message}"
+        )
+        return ungraded_part(
+            part, "cannot_import", message, isolation=level, public_only=public_only
+        )
+    return score_part(part, name_mistakes(results), isolation=level, public_only=public_only)
+
+
+def _grader_failures(results: Sequence[RawResult]) -> list[RawResult]:
+    return [result for result in results if result.detail.get("fault") == "grader"]
+
+
+def generator() -> Generator:
+    """What grades here, as far as it can matter to a number."""
+    torch = sys.modules.get("torch")
+    try:
+        own = version("latent-week")
+    except PackageNotFoundError:
+        own = "unknown"
+    return Generator(
+        version=own,
+        python=platform.python_version(),
+        torch=str(getattr(torch, "__version__", "")),
+        system=f"{platform.system()} {platform.machine()}",
+    )

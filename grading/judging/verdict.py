@@ -1,0 +1,101 @@
+"""The verdict on a failed test: whose fault it is and what a student should read about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from grading.check import Mismatch
+
+NOT_IMPLEMENTED = "not implemented yet"
+
+
+@dataclass
+class Verdict:
+    """What a test says in the end; its fields travel through pytest's report as plain data.
+
+    Attributes:
+        status: "passed", "failed", "timeout", "crashed" or "missing".
+        fault: "student", "grader", or "unknown" where nothing shows whose it is.
+        message: one sentence, always there unless passed.
+        symptom, got, expected: of a failed comparison, else "".
+        call: the call that went wrong, as text for a Python prompt, else "".
+        fits: {"slug", "says", "guide"} of each known mistake that fails in the same way, with the
+            same numbers; two mistakes can agree on one test's inputs.
+    """
+
+    status: str = "passed"
+    fault: str = "student"
+    message: str = ""
+    symptom: str = ""
+    got: str = ""
+    expected: str = ""
+    call: str = ""
+    fits: list[dict[str, str]] = field(default_factory=list)
+    not_implemented: bool = False
+    duration_s: float = 0.0
+
+    def as_plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def classify(error: BaseException | None, file_name: str) -> Verdict:
+    """The verdict that an exception of a test stands for.
+
+    Args:
+        error: what ended the test; None is a test that passed.
+        file_name: the student's file, for messages.
+    """
+    from grading.border import StudentError, WorkerDied
+
+    if error is None:
+        return Verdict()
+    if isinstance(error, WorkerDied):
+        return _died(error)
+    if isinstance(error, StudentError):
+        return _raised(error, file_name)
+    if isinstance(error, Mismatch):
+        return Verdict(
+            status="failed",
+            message=error.symptom,
+            symptom=error.symptom,
+            got=error.got,
+            expected=error.expected,
+        )
+    if isinstance(error, AssertionError):
+        first = str(error).strip().split("\n", 1)[0] or "An assertion of the test failed."
+        return Verdict(status="failed", message=first, symptom=first)
+    text = str(error).strip().split("\n", 1)[0]
+    return Verdict(
+        status="failed",
+        fault="unknown",
+        message=f"The test could not use what came back: {type(error).__name__}: {text}"[:500],
+    )
+
+
+def _died(error: Any) -> Verdict:
+    status = "timeout" if error.kind == "timeout" else "crashed"
+    lead = {
+        "timeout": "Your code did not come back within the time limit.",
+        "memory": "Your code used more memory than it may.",
+        "protocol": "Your process sent something that is not an answer.",
+    }.get(error.kind, "Your process ended in the middle of a call.")
+    return Verdict(status=status, message=f"{lead} ({error.message})", symptom=lead)
+
+
+def _raised(error: Any, file_name: str) -> Verdict:
+    if isinstance(error, NotImplementedError):
+        return Verdict(
+            status="failed", message=NOT_IMPLEMENTED, symptom=NOT_IMPLEMENTED, not_implemented=True
+        )
+    where = ""
+    if error.frames:
+        line, function, source = error.frames[-1]
+        where = f" ({file_name}, line {line}, in {function}: {source.strip()})"
+    first = f"{error.type_name}: {error.message}".strip().split("\n", 1)[0]
+    return Verdict(
+        status="failed",
+        message=f"Your code raised {first}{where}"[:1000],
+        symptom=f"Your code raised {error.type_name}.",
+        got=first[:300],
+    )

@@ -1,0 +1,108 @@
+"""Where a judge's workers come from: one serves all tests, a fresh one only when it must."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from grading.border import Session, StudentError, Trace, WorkerDied
+
+if TYPE_CHECKING:
+    from grading.sandbox import Sandbox, WorkerProcess
+
+IMPORT_SECONDS = 10.0
+ASIDE_SECONDS = 3.0
+
+
+class Workers:
+    """The workers of one submission, one alive at a time.
+
+    Args:
+        sandbox: makes processes that hold no test, no expected value and no seed.
+        path_inside: the student's file as a worker sees it.
+    """
+
+    def __init__(self, sandbox: Sandbox, path_inside: str) -> None:
+        self._sandbox = sandbox
+        self._path = path_inside
+        self._process: WorkerProcess | None = None
+        self._session: Session | None = None
+        self._tests = 0
+        self._broken: BaseException | None = None
+        self.output = ""
+        self.trace = Trace()  # of the worker that is alive
+
+    def current(self) -> Session:
+        """The worker for the next test, its student module imported.
+
+        Raises:
+            StudentError, WorkerDied: the student's file cannot be imported; a second worker has
+                tried as well, and each later call raises the same again at once.
+        """
+        if self._broken is not None:
+            raise self._broken
+        if self._session is None:
+            try:
+                self._start()
+            except (StudentError, WorkerDied):
+                self.discard()
+                self._start_for_good()
+            self._tests = 0
+        self._tests += 1
+        assert self._session is not None
+        return self._session
+
+    def _start(self) -> None:
+        self._process = self._sandbox.spawn()
+        self.trace = Trace()
+        session = Session(self._process, self.trace)
+        session.limit(IMPORT_SECONDS)
+        session.load(self._path)
+        self._session = session
+
+    def _start_for_good(self) -> None:
+        try:
+            self._start()
+        except (StudentError, WorkerDied) as error:
+            self._broken = error
+            self.discard()
+            raise
+
+    def is_fresh(self) -> bool:
+        """Whether the worker has served one test only, or there can be none at all."""
+        return self._broken is not None or (self._session is not None and self._tests <= 1)
+
+    def is_dead(self) -> bool:
+        return self._session is not None and self._session.dead
+
+    @property
+    def import_error(self) -> BaseException | None:
+        """Why the student's file cannot be imported, None when it can."""
+        return self._broken
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[Any]:
+        """The student of the live worker for questions beside the test, None when it is gone.
+
+        They leave no trace and take a few seconds at most.
+        """
+        session = self._session
+        if session is None or session.dead:
+            yield None
+            return
+        self.trace.enabled = False
+        session.limit(ASIDE_SECONDS)
+        try:
+            yield session.student
+        finally:
+            self.trace.enabled = True
+
+    def discard(self) -> None:
+        """End the worker; the next test gets another."""
+        if self._process is not None:
+            self.output = self._process.output or self.output
+            self._process.close()
+        self._process = self._session = None
+
+    close = discard

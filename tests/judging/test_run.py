@@ -1,0 +1,275 @@
+"""Submissions of every kind get the score, the status and the words that they deserve."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grading.scoring import Part, PartReport, TestReport
+from grading.skeleton import make_skeleton
+from tests.judging.conftest import Grade
+from tests.judging.course import HIDDEN, MANIFEST, PUBLIC, SOLUTION, write_course
+
+
+def by_name(report: PartReport) -> dict[str, TestReport]:
+    return {test.name: test for task in report.tasks for test in task.tests}
+
+
+def points(report: PartReport) -> dict[str, int]:
+    return {task.task: task.points for task in report.tasks}
+
+
+def test_the_solution_has_full_marks(graded: Grade) -> None:
+    report = graded(SOLUTION)
+    assert (report.status, report.score, report.max_score) == ("graded", 100, 100)
+    assert report.isolation == "L3"
+
+
+def test_the_skeleton_has_none_and_says_why(graded: Grade) -> None:
+    report = graded(make_skeleton(SOLUTION))
+    assert (report.status, report.score) == ("not_started", 0)
+    assert all(test.not_implemented for test in by_name(report).values())
+    assert {test.message for test in by_name(report).values()} == {"not implemented yet"} | {
+        "2 of 2 cases fail, first [2]: not implemented yet"
+    }
+
+
+def test_a_half_done_submission_has_its_weighted_share(graded: Grade) -> None:
+    report = graded(SOLUTION.replace("return 2 * x", "return 2 * x.detach()"))
+    assert points(report) == {"double": 30, "noisy": 30, "net": 20}
+    lost = by_name(report)["test_double_gradient"]
+    assert "graph is cut" in lost.symptom
+    assert lost.misconception is not None and lost.misconception.slug == "detached"
+
+
+def test_a_known_mistake_is_named_by_the_tests_that_tell_it_from_its_twin(graded: Grade) -> None:
+    report = graded(SOLUTION.replace("return 2 * x", "return x + 3"))
+    tests = by_name(report)
+    assert tests["test_double_three"].status == "passed"
+    named = tests["test_double_random"].misconception
+    assert named is not None and (named.slug, named.guide) == ("plus_three", "tiny.md#plus")
+
+
+def test_a_mistake_that_nobody_knows_is_not_named(graded: Grade) -> None:
+    report = graded(SOLUTION.replace("return 2 * x", "return 2 * x + 1"))
+    lost = [test for test in by_name(report).values() if test.status != "passed"]
+    assert lost and not any(test.misconception for test in lost)
+
+
+def test_the_call_can_be_pasted_and_goes_wrong_as_told(graded: Grade, tmp_path: Path) -> None:
+    source = SOLUTION.replace("return 2 * x", "return x * x")
+    lost = by_name(graded(source))["test_double_random"]
+    assert "torch.tensor" in lost.call and len(lost.call) < 400
+    out = paste(lost.call, source, tmp_path)
+    numbers = [float(text) for text in lost.got.split("[")[1].rstrip("]").split(",")]
+    assert out.reshape(-1).tolist() == pytest.approx(numbers, rel=1e-4)
+    assert lost.got != lost.expected
+
+
+def test_the_call_of_a_model_makes_the_model_first(graded: Grade, tmp_path: Path) -> None:
+    source = SOLUTION.replace("return self.line(x)", "return torch.relu(self.line(x))")
+    lost = by_name(graded(source))["test_net"]
+    assert "model = Net(2)" in lost.call and lost.call.endswith("model(x)")
+    assert bool((paste(lost.call, source, tmp_path) >= 0).all())
+    assert lost.misconception is not None and lost.misconception.slug == "relu"
+
+
+def paste(call: str, source: str, tmp_path: Path) -> Any:
+    """What the last line of a shown call gives, with the student's file in reach."""
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    *lines, last = [line for line in call.splitlines() if not line.startswith("from tiny")]
+    exec("\n".join(lines), namespace)
+    return eval(last, namespace)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ("while True: pass", "timeout", "time limit"),
+        ("import os; os._exit(0)", "crashed", "ended in the middle"),
+        ("import ctypes; ctypes.string_at(0)", "crashed", "SIGSEGV"),
+        ("return [0] * (1 << 40)", "failed", "MemoryError"),
+        ("raise ValueError('my own')", "failed", "my own"),
+        ("raise SystemExit(0)", "failed", "SystemExit"),
+        ("return None", "failed", ""),
+        ("return 'six'", "failed", ""),
+        ("return x[:0]", "failed", "shape"),
+        ("import pytest; pytest.skip('no')", "failed", ""),
+    ],
+)
+def test_whatever_goes_wrong_costs_its_own_points_alone(
+    graded: Grade, body: str, status: str, says: str
+) -> None:
+    report = graded(SOLUTION.replace("return 2 * x", body), test_seconds=0.7)
+    assert points(report) == {"double": 0, "noisy": 30, "net": 20}
+    lost = by_name(report)["test_double_three"]
+    assert lost.status == status
+    assert says in lost.message
+
+
+def test_an_exception_names_the_line(graded: Grade) -> None:
+    source = SOLUTION.replace("return 2 * x", "return x.nothing")
+    message = by_name(graded(source))["test_double_three"].message
+    line = 1 + source[: source.index("x.nothing")].count("\n")
+    assert f"(tiny.py, line {line}, in double: return x.nothing)" in message
+
+
+def test_a_failed_test_is_judged_again_in_a_fresh_worker(graded: Grade) -> None:
+    # The first call is right and spoils every later one of the same process.
+    source = SOLUTION.replace(
+        "def double(x):",
+        "calls = []\n\ndef double(x):\n    calls.append(1)\n"
+        "    if len(calls) > 1:\n        return x\n",
+    )
+    assert graded(source).score == 100
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "says"),
+    [
+        ("def double(x:\n", "cannot_import", "SyntaxError"),
+        ("import nothing_like_it\n", "cannot_import", "nothing_like_it"),
+        ("import os\nos._exit(0)\n", "cannot_import", "ended in the middle"),
+        ("1 / 0\n", "cannot_import", "line 1"),
+    ],
+)
+def test_a_file_that_cannot_be_imported(graded: Grade, source: str, status: str, says: str) -> None:
+    report = graded(source)
+    assert (report.status, report.score) == (status, 0)
+    assert says in report.message
+
+
+def test_a_missing_function_is_a_plain_sentence(graded: Grade) -> None:
+    report = graded("x = 1\n")
+    assert (report.status, report.score) == ("graded", 0)
+    message = by_name(report)["test_double_three"].message
+    assert "double" in message and "AttributeError" in message
+
+
+def test_one_seed_gives_one_report_and_another_other_inputs(graded: Grade) -> None:
+    source = SOLUTION.replace("return 2 * x", "return 2 * x + 1")
+
+    def timeless(seed: str) -> str:
+        report = graded(source, seed=seed)
+        tests = [t.model_copy(update={"duration_s": 0.0}) for t in by_name(report).values()]
+        return "\n".join(test.model_dump_json() for test in tests)
+
+    assert timeless("1" * 32) == timeless("1" * 32)
+    assert timeless("1" * 32) != timeless("2" * 32)
+
+
+def test_a_worker_never_learns_a_seed_that_tells_later_inputs(graded: Grade) -> None:
+    # The student's code seeds itself with what it was seeded with and foretells the next draw.
+    source = SOLUTION.replace(
+        "return 2 * x",
+        "s = torch.initial_seed()\n"
+        "    g = torch.Generator().manual_seed(s)\n"
+        "    torch.rand(1, generator=g)\n"
+        "    if torch.equal(torch.randn(40, 3, generator=g), x):\n"
+        "        raise ValueError('foretold')\n"
+        "    return 2 * x",
+    )
+    assert graded(source).score == 100
+
+
+def test_a_test_that_the_solution_fails_is_the_graders_fault(tmp_path: Path, graded: Grade) -> None:
+    broken = write_course(tmp_path / "broken", public=PUBLIC.replace("[6.0]", "[7.0]"))
+    report = graded(SOLUTION, part=broken)
+    assert (report.status, report.score) == ("grader_failed", 0)
+    assert "test_double_three" in report.message and "reference" in report.message
+
+
+@pytest.mark.parametrize(
+    ("mark", "says"),
+    [
+        ("@pytest.mark.skip(reason='not today')\n", "skipped"),
+        ("@pytest.mark.skipif(True, reason='never')\n", "skipped"),
+        ("@pytest.mark.xfail\n", "xpassed"),
+    ],
+)
+def test_a_test_that_did_not_count_awards_nothing(
+    tmp_path: Path, graded: Grade, mark: str, says: str
+) -> None:
+    part = write_course(
+        tmp_path / "skipping",
+        public=PUBLIC.replace('@pytest.mark.task("double")', mark + '@pytest.mark.task("double")'),
+    )
+    report = graded(SOLUTION, part=part)
+    lost = by_name(report)["test_double_three"]
+    assert (lost.status, lost.points, report.score) == ("missing", 0, 90)
+    assert says in lost.message
+
+
+def test_a_required_test_that_is_not_there_is_missing(tmp_path: Path, graded: Grade) -> None:
+    part = write_course(tmp_path / "less", hidden=HIDDEN)
+    report = graded(SOLUTION, part=part)
+    assert by_name(report)["test_noisy"].status == "missing"
+    assert report.score == 70
+
+
+def test_a_test_that_nobody_listed_is_the_graders_fault(tmp_path: Path, graded: Grade) -> None:
+    manifest = MANIFEST.replace("test_double_random = 2, ", "")
+    report = graded(SOLUTION, part=write_course(tmp_path / "more", manifest=manifest))
+    assert report.status == "grader_failed" and "test_double_random" in report.message
+
+
+def test_tests_that_cannot_be_collected_are_the_graders_fault(
+    tmp_path: Path, graded: Grade
+) -> None:
+    part = write_course(tmp_path / "torn", public="import nothing_like_it\n")
+    report = graded(SOLUTION, part=part)
+    assert report.status == "grader_failed" and "nothing_like_it" in report.message
+
+
+def test_without_hidden_tests_the_public_points_are_the_whole(
+    tmp_path: Path, graded: Grade
+) -> None:
+    template = write_course(tmp_path / "template")
+    for path in sorted(template.instructor_folder.iterdir()):
+        path.unlink()
+    report = graded(SOLUTION, part=template)
+    assert report.public_only
+    assert (report.score, report.max_score) == (30, 30)
+    assert graded(SOLUTION, public_only=True).max_score == 30
+
+
+def test_one_task_alone(part: Part, graded: Grade) -> None:
+    from dataclasses import replace
+
+    task = part.task("double")
+    assert task is not None
+    report = graded(SOLUTION, part=replace(part, tasks=(task,)), task="double")
+    assert (report.score, report.max_score) == (50, 50)
+
+
+def test_pytest_of_a_student_runs_the_same_files(
+    part: Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = tmp_path / "mine.py"
+    student.write_text(SOLUTION.replace("return 2 * x", "return x * x"), encoding="utf-8")
+    out = io.StringIO()
+    monkeypatch.chdir(part.folder)
+    with contextlib.redirect_stdout(out):
+        code = pytest.main(
+            [
+                f"--rootdir={part.folder}",
+                "-c/dev/null",
+                "-pno:cacheprovider",
+                "--import-mode=importlib",
+                "-q",
+                "-m",
+                "double",
+                f"--student={student}",
+                str(part.public_tests),
+                str(part.hidden_tests),
+            ]
+        )
+    text = out.getvalue()
+    assert code == 1
+    assert "Not twice x." in text
+    assert "3 failed, 3 deselected" in text
