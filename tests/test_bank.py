@@ -28,7 +28,7 @@ class Model:
         return 1
 '''
 
-BANK = '''from grading.bank import alternative, mistake
+BANK = """from grading.bank import alternative, mistake
 
 
 @mistake("f", "off_by_one", "You added one.", guide="#f")
@@ -49,7 +49,7 @@ def go(x):
 @alternative("f", "by math")
 def f(x):
     return math.fsum([x])
-'''
+"""
 
 
 def bank(tmp_path: Path, text: str = BANK) -> Path:

@@ -19,7 +19,7 @@ from grading.skeleton import make_skeleton
 
 if TYPE_CHECKING:
     from grading.judging.warm import WarmJudge
-    from grading.sandbox import ForkServer, Level
+    from grading.sandbox import Level, Server
     from grading.scoring import Part, PartReport
 
 Progress = Callable[[str], None]
@@ -70,7 +70,7 @@ class _Auditor:
     """Grades one subject after the other; each `try_*` gives what it found as plain data."""
 
     def __init__(
-        self, part: Part, server: ForkServer, judge: WarmJudge, levels: Sequence[Level]
+        self, part: Part, server: Server, judge: WarmJudge, levels: Sequence[Level]
     ) -> None:
         self.part = part
         self._server = server
@@ -163,10 +163,11 @@ class _Auditor:
 
 def audit_part(
     part: Part,
-    server: ForkServer,
+    server: Server,
     judge: WarmJudge,
     *,
     seeds: int = 5,
+    sample: int = 0,
     levels: Sequence[Level] = ALL_LEVELS,
     jobs: int = 1,
     say: Progress | None = None,
@@ -175,6 +176,7 @@ def audit_part(
 
     Args:
         seeds: how often the solution is graded, each time with inputs of a new seed.
+        sample: try so many mistakes and alternatives, spread evenly; 0 tries all.
         levels: isolation levels that will do.
         jobs: processes that judge side by side.
         say: told what is being tried.
@@ -193,12 +195,12 @@ def audit_part(
             say(f"seed {done} of {seeds}")
             outcome.seeds += 1
             outcome.add(finding)
-        numbers = range(len(auditor.mistakes))
+        numbers = _spread(len(auditor.mistakes), sample)
         for number, (finding, name) in zip(numbers, crew.each("try_mistake", numbers), strict=True):
             entry = auditor.mistakes[number]
-            say(f"mistake {number + 1} of {len(numbers)}: {entry.task}/{entry.slug}")
+            say(f"mistake {outcome.mistakes + 1} of {len(numbers)}: {entry.task}/{entry.slug}")
             outcome.count_mistake(entry, finding, name)
-        numbers = range(len(auditor.alternatives))
+        numbers = _spread(len(auditor.alternatives), sample)
         for number, finding in enumerate(crew.each("try_alternative", numbers), start=1):
             say(f"alternative {number} of {len(numbers)}")
             outcome.alternatives += 1
@@ -210,6 +212,13 @@ def audit_part(
             outcome.repelled += finding is None
             outcome.add(finding)
     return outcome
+
+
+def _spread(count: int, sample: int) -> Sequence[int]:
+    """`sample` of the numbers below `count`, evenly spread; all of them for 0."""
+    if not 0 < sample < count:
+        return range(count)
+    return [number * count // sample for number in range(sample)]
 
 
 @contextmanager

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
 )
 @click.option(
+    "--sample",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Try N mistakes and N alternatives, evenly spread; 0 tries all.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(1, 64),
     default=os.cpu_count() or 1,
@@ -36,6 +43,7 @@ def command(
     assignments: Path | None,
     seeds: int,
     json_file: Path | None,
+    sample: int,
     jobs: int,
     quiet: bool,
 ) -> int:
@@ -47,9 +55,9 @@ def command(
     import json
     import sys
 
-    from grading.sandbox import ForkServer
+    from grading.sandbox import start_server
 
-    server = ForkServer.start()
+    server = start_server()
     try:
         chosen = parts_named(assignments, parts)
         bare = [part.name for part in chosen if not part.solution.is_file()]
@@ -69,7 +77,8 @@ def command(
                 click.echo(f"\r\033[K{text[:78]}", nl=False, err=True)
 
         outcomes = [
-            audit_part(part, server, judge, seeds=seeds, jobs=jobs, say=say) for part in chosen
+            audit_part(part, server, judge, seeds=seeds, sample=sample, jobs=jobs, say=say)
+            for part in chosen
         ]
         if show:
             click.echo("\r\033[K", nl=False, err=True)

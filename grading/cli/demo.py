@@ -21,9 +21,9 @@ def command(part: str, assignments: Path | None) -> None:
     The half-done one has its second half still to write and a known mistake in each task of its
     first; the hostile one attacks the grader in each task but the first, which is right.
     """
-    from grading.sandbox import ForkServer
+    from grading.sandbox import start_server
 
-    server = ForkServer.start()
+    server = start_server()
     try:
         (chosen,) = parts_named(assignments, (part,))
         if not chosen.solution.is_file():

@@ -18,9 +18,9 @@ _MEANS = {
 @click.option("-v", "--verbose", is_flag=True, help="Show each thing that was tried.")
 def command(verbose: bool) -> None:
     """Start a worker, let it try what is forbidden, and show the level it proved."""
-    from grading.sandbox import ForkServer, Limits
+    from grading.sandbox import Limits, start_server
 
-    server = ForkServer.start()
+    server = start_server()
     try:
         with tempfile.TemporaryDirectory() as folder:
             sandbox = server.sandbox(Path(folder), Limits())

@@ -72,10 +72,10 @@ def command(
 
     Nothing of the submission runs in the grader's own process.
     """
-    from grading.sandbox import ForkServer
+    from grading.sandbox import start_server
 
     # The server imports torch on the other core while this process imports its own.
-    server = ForkServer.start()
+    server = start_server()
     try:
         named = parts_named(assignments, parts)
         chosen = [_only(task, named)] if task else named

@@ -34,9 +34,9 @@ def command(
 
     Everything stays loaded in between, so that a score takes a moment only.
     """
-    from grading.sandbox import ForkServer
+    from grading.sandbox import start_server
 
-    server = ForkServer.start()
+    server = start_server()
     try:
         (chosen,) = parts_named(assignments, (part,))
         path = submission or chosen.student_file

@@ -115,6 +115,7 @@ class Judge:
             self._workers.discard()
             attempt = run_attempt(item, nextitem)
             verdict = classify(attempt.error, self._file_name)
+            self._workers.expect_another()
         if self._workers.is_dead():
             self._workers.discard()
         if attempt.outcome == "passed":

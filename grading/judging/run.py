@@ -27,7 +27,7 @@ from grading.submission import Submission, collect
 
 if TYPE_CHECKING:
     from grading.judging.judge import Listener
-    from grading.sandbox import ForkServer, Level, Sandbox
+    from grading.sandbox import AnySandbox, Level, Server
 
 ALL_LEVELS: tuple[Level, ...] = ("L3", "L2", "L1")
 
@@ -58,7 +58,7 @@ class Options:
 def grade(
     parts: Sequence[Part],
     path: Path,
-    server: ForkServer,
+    server: Server,
     options: Options,
     listener: Listener | None = None,
 ) -> Report:
@@ -81,7 +81,7 @@ def grade(
 def grade_part(
     part: Part,
     submission: Submission,
-    server: ForkServer,
+    server: Server,
     options: Options,
     listener: Listener | None = None,
 ) -> PartReport:
@@ -113,7 +113,7 @@ def grade_part(
 def _judge(
     part: Part,
     submission: Submission,
-    sandbox: Sandbox,
+    sandbox: AnySandbox,
     options: Options,
     public_only: bool,
     listener: Listener | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from grading.border import Session, StudentError, Trace, WorkerDied
 
 if TYPE_CHECKING:
-    from grading.sandbox import Sandbox, WorkerProcess
+    from grading.sandbox import AnySandbox, WorkerProcess
 
 IMPORT_SECONDS = 10.0
 ASIDE_SECONDS = 3.0
@@ -23,7 +23,7 @@ class Workers:
         path_inside: the student's file as a worker sees it.
     """
 
-    def __init__(self, sandbox: Sandbox, path_inside: str) -> None:
+    def __init__(self, sandbox: AnySandbox, path_inside: str) -> None:
         self._sandbox = sandbox
         self._path = path_inside
         self._process: WorkerProcess | None = None
@@ -97,6 +97,11 @@ class Workers:
             yield session.student
         finally:
             self.trace.enabled = True
+
+    def expect_another(self) -> None:
+        """Have another worker made ready meanwhile: where one test failed, more will."""
+        if self._broken is None:
+            self._sandbox.prepare()
 
     def discard(self) -> None:
         """End the worker; the next test gets another."""

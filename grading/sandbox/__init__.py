@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from grading.sandbox.box import Sandbox
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from grading.sandbox.portable import PortableSandbox, PortableServer
     from grading.sandbox.process import WorkerProcess
 
+    Server: TypeAlias = ForkServer | PortableServer
+    AnySandbox: TypeAlias = Sandbox | PortableSandbox
+
 __all__ = [
     "LEVELS",
+    "AnySandbox",
     "Channel",
     "Death",
     "ForkServer",
@@ -25,6 +29,7 @@ __all__ = [
     "PortableSandbox",
     "PortableServer",
     "Sandbox",
+    "Server",
     "WorkerProcess",
     "start_server",
 ]
@@ -51,7 +56,7 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
 
 
-def start_server() -> ForkServer | PortableServer:
+def start_server() -> Server:
     """The server that this system can have; returns at once."""
     if sys.platform == "linux":
         from grading.sandbox.client import ForkServer

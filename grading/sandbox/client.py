@@ -1,7 +1,6 @@
 """The judge's handle on the fork server: starts it, asks it for sandboxes, notices its end."""
 
 # Descriptors, and paths inside another root: os, not pathlib.
-# ruff: noqa: PTH112
 
 from __future__ import annotations
 

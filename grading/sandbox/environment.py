@@ -4,7 +4,6 @@ No pytest, no grading and no course tests: what is not listed here is neither mo
 """
 
 # Descriptors, and paths inside another root: os, not pathlib.
-# ruff: noqa: PTH110, PTH112, PTH119, PTH120
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What each isolation level is, what proves it, and what to do when it cannot be had."""
 
 # Descriptors, and paths inside another root: os, not pathlib.
-# ruff: noqa: PTH110
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """A ceiling over all processes of a submission together, sampled while the judge waits."""
 
 # Descriptors, and paths inside another root: os, not pathlib.
-# ruff: noqa: PTH118
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Namespaces and the worker's own root folder, built where the power to mount is."""
 
 # Descriptors, and paths inside another root: os, not pathlib.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH110, PTH114, PTH115, PTH118, PTH120, PTH123, PTH211
 
 from __future__ import annotations
 

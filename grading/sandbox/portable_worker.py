@@ -1,7 +1,6 @@
 """The process of a portable worker: imports, takes its limits, serves."""
 
 # Descriptors, and paths inside another root: os, not pathlib.
-# ruff: noqa: PTH109
 
 from __future__ import annotations
 

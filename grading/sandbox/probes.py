@@ -4,7 +4,6 @@ Each probe gives the name of the error it met, "allowed" when it met none, or a 
 """
 
 # Descriptors, and paths inside another root: os, not pathlib.
-# ruff: noqa: PTH108, PTH118
 
 from __future__ import annotations
 

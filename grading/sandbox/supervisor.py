@@ -1,7 +1,6 @@
 """The first process of a sandbox: forks its workers, reaps them, and leaves nothing behind."""
 
 # Descriptors, and paths inside another root: os, not pathlib.
-# ruff: noqa: PTH102, PTH118
 
 from __future__ import annotations
 
