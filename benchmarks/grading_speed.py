@@ -27,7 +27,7 @@ from pathlib import Path
 from grading.bank import read_bank
 from grading.judging.run import Options, grade
 from grading.judging.warm import WarmJudge
-from grading.sandbox import ForkServer
+from grading.sandbox import start_server
 from grading.scoring import Part, Report, find_assignments, find_part
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,11 +131,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("part", nargs="?", default="vae")
     parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--warm", action="store_true", help="leave cold starts and watch out")
     arguments = parser.parse_args()
     part = find_part(find_assignments(ROOT), arguments.part)
     source = part.solution.read_text(encoding="utf-8")
-    server = ForkServer.start()
-    judge = WarmJudge()
+    server = start_server()
+    judge = WarmJudge([part])
     with tempfile.TemporaryDirectory() as folder:
         right, wrong = Path(folder, "right"), Path(folder, "wrong")
         for place in (right, wrong):
@@ -145,8 +146,9 @@ def main() -> None:
         mistake = read_bank(part.misconceptions_file)[0]
         (wrong / f"{part.name}.py").write_text(mistake.applied_to(source), encoding="utf-8")
 
-        def isolated(path: Path) -> Report:
-            return judge.run(partial(grade, [part], path, server, Options()))
+        def isolated(path: Path, explain: bool = True) -> Report:
+            options = Options(explain=explain)
+            return judge.run(partial(grade, [part], path, server, options))
 
         report = isolated(right)
         assert report.score == 100, report
@@ -155,12 +157,17 @@ def main() -> None:
         rows = pairs(lambda: isolated(right), lambda: in_process(part, student), arguments.pairs)
         say("warm", rows)
         failed = sum(t.status != "passed" for k in isolated(wrong).parts[0].tasks for t in k.tests)
-        rows = pairs(lambda: isolated(wrong), lambda: isolated(right), arguments.pairs)
-        extra = statistics.median(a - b for a, b in rows) * 1e3 / failed
-        print(f"loss   {extra:8.1f} ms for each of {failed} failed tests, explanation included")
-        cold(part, student, arguments.pairs)
+        for explain, what in ((False, "judged again"), (True, "judged again and explained")):
+            rows = pairs(
+                partial(isolated, wrong, explain), partial(isolated, right), arguments.pairs
+            )
+            extra = statistics.median(a - b for a, b in rows) * 1e3 / failed
+            print(f"loss   {extra:8.1f} ms for each of {failed} failed tests, {what}")
+        if not arguments.warm:
+            cold(part, student, arguments.pairs)
     server.close()
-    watch(part, source, 5)
+    if not arguments.warm:
+        watch(part, source, 5)
 
 
 if __name__ == "__main__":

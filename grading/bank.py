@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from grading.errors import GraderError
 
 _Def = TypeVar("_Def", bound=Callable[..., Any])
+_Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,6 @@ class Entry:
         return substitute(solution, self.replaces, self.source)
 
 
-_reading: list[Entry] | None = None
-
-
 def mistake(
     task: str, slug: str, says: str, *, guide: str = "", replaces: str = ""
 ) -> Callable[[_Def], _Def]:
@@ -56,55 +54,86 @@ def mistake(
         guide: anchor of the guide's section; the task's own when left out.
         replaces: qualified name that it stands in for; the definition's own name when left out.
     """
-    return _register(task, slug, says, guide, replaces)
+    return _as_it_is
 
 
 def alternative(task: str, slug: str, *, replaces: str = "") -> Callable[[_Def], _Def]:
     """Register the decorated definition as another right implementation: full marks are due."""
-    return _register(task, slug, "", "", replaces)
+    return _as_it_is
 
 
-def _register(task: str, slug: str, says: str, guide: str, replaces: str) -> Callable[[_Def], _Def]:
-    def register(definition: _Def) -> _Def:
-        if _reading is not None:
-            text = _without_decorators(textwrap.dedent(inspect.getsource(definition)))
-            name = replaces or definition.__name__
-            _reading.append(Entry(task, slug, says, guide, name, text))
-        return definition
-
-    return register
+def _as_it_is(definition: _Def) -> _Def:
+    """The decorators mark; `read_bank` reads the marks from the text."""
+    return definition
 
 
 def read_bank(path: Path) -> list[Entry]:
     """All entries of a misconceptions.py or alternatives.py, in the file's order.
 
+    The file is read, not run: a bank of hundreds is read for each submission that loses a point.
+
     Raises:
-        GraderError: the file cannot be run, or two entries share task and slug.
+        GraderError: it cannot be read, an argument is no plain string, or two entries share task
+            and slug.
     """
-    global _reading
-    entries: list[Entry] = []
-    _reading = entries
-    module = ModuleType(path.stem)
-    module.__file__ = str(path)
     try:
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
-    except Exception as error:
-        raise GraderError(f"{path} cannot be read: {error!r}.", "Mend the bank.") from error
-    finally:
-        _reading = None
+        state = path.stat()
+    except OSError as error:
+        raise GraderError(f"{path} cannot be read: {error}.", "Restore the bank.") from None
+    return list(_entries(path, state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=32)
+def _entries(path: Path, _mtime: int, _size: int) -> tuple[Entry, ...]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise GraderError(f"{path} cannot be read: {error}.", "Mend the bank.") from None
+    lines = text.splitlines(keepends=True)
+    entries: list[Entry] = []
     seen: set[tuple[str, str]] = set()
-    for entry in entries:
-        if (entry.task, entry.slug) in seen:
+    for node in tree.body:
+        if not isinstance(node, _DEFINITIONS):
+            continue
+        for call in node.decorator_list:
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+                continue
+            kind = call.func.id
+            if kind not in ("mistake", "alternative"):
+                continue
+            entry = _entry(path, kind, call, node, lines)
+            if (entry.task, entry.slug) in seen:
+                raise GraderError(
+                    f"{path}, line {node.lineno}: there are two entries {entry.task}/{entry.slug}.",
+                    "Rename one of them.",
+                )
+            seen.add((entry.task, entry.slug))
+            entries.append(entry)
+    return tuple(entries)
+
+
+def _entry(path: Path, kind: str, call: ast.Call, node: _Definition, lines: list[str]) -> Entry:
+    order = ("task", "slug", "says") if kind == "mistake" else ("task", "slug")
+    given = dict(zip(order, call.args, strict=False))
+    given |= {keyword.arg or "": keyword.value for keyword in call.keywords}
+    values = {"task": "", "slug": "", "says": "", "guide": "", "replaces": node.name}
+    for name, value in given.items():
+        try:
+            values[name] = ast.literal_eval(value)
+        except ValueError:
+            values[name] = None  # type: ignore[assignment]
+        if name not in {*order, "guide", "replaces"} or not isinstance(values[name], str):
             raise GraderError(
-                f"{path} holds two entries {entry.task}/{entry.slug}.", "Rename one of them."
+                f"{path}, line {node.lineno}: {name!r} is not a plain string that @{kind} takes.",
+                f"Write @{kind}({', '.join(order)}).",
             )
-        seen.add((entry.task, entry.slug))
-    return entries
-
-
-def _without_decorators(source: str) -> str:
-    node = ast.parse(source).body[0]
-    return "".join(source.splitlines(keepends=True)[node.lineno - 1 :])
+    if not all(values[name] for name in order):
+        raise GraderError(
+            f"{path}, line {node.lineno}: @{kind} needs {', '.join(order)}.", "Add what is missing."
+        )
+    source = "".join(lines[node.lineno - 1 : node.end_lineno])
+    return Entry(**values, source=source)
 
 
 def substitute(solution: str, qualified: str, replacement: str) -> str:
@@ -113,7 +142,7 @@ def substitute(solution: str, qualified: str, replacement: str) -> str:
     Raises:
         GraderError: the solution has no such definition.
     """
-    node = _find(ast.parse(solution), qualified)
+    node = _find(_parsed(solution), qualified)
     if node is None:
         raise GraderError(
             f"The solution has no definition {qualified!r}.", "Correct `replaces` in the bank."
@@ -125,14 +154,14 @@ def substitute(solution: str, qualified: str, replacement: str) -> str:
     return "".join([*lines[:first], text, *lines[node.end_lineno :]])
 
 
-def _find(
-    tree: ast.AST, qualified: str
-) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | None:
-    body: list[ast.stmt] = tree.body  # type: ignore[attr-defined]
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def _find(tree: ast.Module | _Definition, qualified: str) -> _Definition | None:
     name, _, rest = qualified.partition(".")
-    for node in body:
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            continue
-        if node.name == name:
+    for node in tree.body:
+        if isinstance(node, _DEFINITIONS) and node.name == name:
             return _find(node, rest) if rest else node
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,19 @@ def test_two_entries_of_one_name(tmp_path: Path) -> None:
         read_bank(bank(tmp_path, twice))
 
 
-def test_a_broken_bank_is_the_graders_error(tmp_path: Path) -> None:
-    with pytest.raises(GraderError, match="cannot be read"):
-        read_bank(bank(tmp_path, "1 / 0"))
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("def f", "def (", "cannot be read"),
+        ('"off_by_one"', "f.__name__", "line 5: 'slug' is not a plain string"),
+        ('"You added one."', '""', "line 5: @mistake needs task, slug, says"),
+        ("guide=", "gide=", "line 5: 'gide' is not a plain string that @mistake takes"),
+    ],
+)
+def test_a_broken_bank_is_the_graders_error(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(GraderError, match=re.escape(says)):
+        read_bank(bank(tmp_path, BANK.replace(old, new, 1)))
+
+
+def test_a_bank_can_be_imported(tmp_path: Path) -> None:
+    exec(bank(tmp_path).read_text(encoding="utf-8"), {})

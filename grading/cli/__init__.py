@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from grading.cli.app import main
+from grading.cli.app import console, main
 
-__all__ = ["main"]
+__all__ = ["console", "main"]

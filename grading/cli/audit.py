@@ -69,7 +69,7 @@ def command(
         from grading.audit import audit_part
         from grading.judging.warm import WarmJudge
 
-        judge = WarmJudge()
+        judge = WarmJudge(chosen)
         show = sys.stderr.isatty() and not quiet
 
         def say(text: str) -> None:

@@ -35,7 +35,7 @@ def command(part: str, assignments: Path | None) -> None:
         from grading.judging.warm import WarmJudge
         from grading.reports import make_console, print_comparison, print_report
 
-        judge = WarmJudge()
+        judge = WarmJudge([chosen])
         options = Options()
         named = []
         for name, source in samples(chosen).items():

@@ -49,7 +49,7 @@ def command(
         from grading.judging.warm import WarmJudge
         from grading.reports import make_console, print_report
 
-        judge, console = WarmJudge(), make_console()
+        judge, console = WarmJudge([chosen]), make_console()
         earlier: Report | None = None
 
         def again() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from grading.errors import CourseError
 from grading.judging.attempt import Attempt, remember_error, remember_trace, run_attempt
 from grading.judging.plugin import provider_key, run_seed_key
 from grading.judging.verdict import Verdict, classify
@@ -61,6 +62,7 @@ class Judge:
         self._ends = time.monotonic() + part_seconds
         self._listener = listener
         self.collection_errors: list[str] = []
+        self.refused: CourseError | None = None  # why there is no sandbox to judge in
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -81,6 +83,16 @@ class Judge:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.collection_errors.append(f"{report.nodeid}: {report.longreprtext[-800:]}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run no test where there is no sandbox: True tells pytest that the loop is done."""
+        try:
+            _ = self._workers.sandbox
+        except CourseError as error:
+            self.refused = error
+            return True
+        return None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self._listener is not None:

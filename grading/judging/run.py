@@ -6,11 +6,12 @@ import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grading.errors import CourseError, GraderError
+from grading.errors import GraderError
 from grading.judging.seeds import fresh_seed
 from grading.scoring import (
     Generator,
@@ -27,7 +28,8 @@ from grading.submission import Submission, collect
 
 if TYPE_CHECKING:
     from grading.judging.judge import Listener
-    from grading.sandbox import AnySandbox, Level, Server
+    from grading.judging.workers import Workers
+    from grading.sandbox import Level, Server
 
 ALL_LEVELS: tuple[Level, ...] = ("L3", "L2", "L1")
 
@@ -42,6 +44,7 @@ class Options:
         public_only: leave the hidden tests out.
         task: judge the tests of one task alone, "" for all.
         test_seconds: time limit of one test; None takes the part's own.
+        import_seconds: time limit for importing the student's file.
         part_seconds: time limit of all tests of a part.
         explain: name mistakes and calls for lost points.
     """
@@ -51,6 +54,7 @@ class Options:
     public_only: bool = False
     task: str = ""
     test_seconds: float | None = None
+    import_seconds: float = 10.0
     part_seconds: float = 120.0
     explain: bool = True
 
@@ -90,41 +94,45 @@ def grade_part(
     if part.name not in submission.files:
         why = submission.why_missing(part.name)
         return ungraded_part(part, "missing_file", why, public_only=public_only)
+    from grading.judging.diagnosis import name_mistakes
+    from grading.judging.verdict import classify
+    from grading.judging.workers import Workers
     from grading.sandbox import Limits
 
     limits = Limits(memory_mb=part.limits.memory_mb)
-    sandbox = server.sandbox(submission.folder, limits, levels=options.levels)
+    workers = Workers(
+        partial(server.sandbox, submission.folder, limits, levels=options.levels),
+        submission.files[part.name].relative_to(submission.folder).as_posix(),
+        import_seconds=options.import_seconds,
+    )
     try:
-        return _judge(part, submission, sandbox, options, public_only, listener)
-    except CourseError as error:
-        if not isinstance(error, GraderError):
-            raise
-        return ungraded_part(
-            part,
-            "grader_failed",
-            str(error),
-            isolation=sandbox.isolation.level,
-            public_only=public_only,
-        )
+        results, why = _judge(part, workers, options, public_only, listener)
+        level = workers.sandbox.isolation.level
     finally:
-        sandbox.close()
+        workers.close()
+    if why:
+        return ungraded_part(part, "grader_failed", why, isolation=level, public_only=public_only)
+    if workers.import_error is not None:
+        said = classify(workers.import_error, f"{part.name}.py").message
+        message = f"{part.name}.py cannot be imported. {said}"
+        return ungraded_part(
+            part, "cannot_import", message, isolation=level, public_only=public_only
+        )
+    return score_part(part, name_mistakes(results), isolation=level, public_only=public_only)
 
 
 def _judge(
     part: Part,
-    submission: Submission,
-    sandbox: AnySandbox,
+    workers: Workers,
     options: Options,
     public_only: bool,
     listener: Listener | None,
-) -> PartReport:
-    from grading.judging.diagnosis import Diagnosis, name_mistakes
+) -> tuple[list[RawResult], str]:
+    """The results of the part's tests, and why the grader failed ("" when it did not)."""
+    from grading.judging.diagnosis import Diagnosis
     from grading.judging.judge import Judge
     from grading.judging.session import run_tests
-    from grading.judging.workers import Workers
 
-    file = submission.files[part.name].relative_to(submission.folder).as_posix()
-    workers = Workers(sandbox, f"{sandbox.folder_inside}/{file}")
     diagnosis = Diagnosis(part, workers) if options.explain and part.solution.is_file() else None
     seconds = options.test_seconds or part.limits.test_seconds
     files = [part.public_tests] + ([] if public_only else [part.hidden_tests])
@@ -139,36 +147,17 @@ def _judge(
     )
     try:
         results = run_tests(judge, part.folder, files, test_seconds=seconds, keyword=options.task)
-        broken = workers.import_error
-    finally:
-        workers.close()
-    level = sandbox.isolation.level
-    failed = _grader_failures(results)
-    if failed:
-        message = f"{failed[0].function}: {failed[0].message}"
-        return ungraded_part(
-            part, "grader_failed", message, isolation=level, public_only=public_only
-        )
+    except GraderError as error:
+        if judge.refused is not None:
+            raise
+        return [], str(error)
+    for result in results:
+        if result.detail.get("fault") == "grader":
+            return results, f"{result.function}: {result.message}"
     stray = unlisted(part, results)
     if stray:
-        message = f"assignment.toml lists no test {stray[0]}; add it to a task or remove it."
-        return ungraded_part(
-            part, "grader_failed", message, isolation=level, public_only=public_only
-        )
-    if broken is not None:
-        from grading.judging.verdict import classify
-
-        message = (
-            f"{part.name}.py cannot be imported. {classify(broken, part.name + '.py').message}"
-        )
-        return ungraded_part(
-            part, "cannot_import", message, isolation=level, public_only=public_only
-        )
-    return score_part(part, name_mistakes(results), isolation=level, public_only=public_only)
-
-
-def _grader_failures(results: Sequence[RawResult]) -> list[RawResult]:
-    return [result for result in results if result.detail.get("fault") == "grader"]
+        return results, f"assignment.toml lists no test {stray[0]}; add it to a task or remove it."
+    return results, ""
 
 
 def generator() -> Generator:

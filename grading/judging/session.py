@@ -38,12 +38,13 @@ def run_tests(
         keyword: pytest's `-m` expression, "" for every test.
 
     Raises:
-        GraderError: a test file cannot be collected, or pytest itself failed.
+        GraderError: a test file cannot be collected, there is no sandbox, or pytest itself failed.
     """
     from pytest_jsonreport.plugin import JSONReport
 
     reporter = JSONReport()
     told = io.StringIO()
+    _forget(files)
     with _own_environment(), contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
         code = pytest.main(
             [
@@ -53,7 +54,8 @@ def run_tests(
             ],
             plugins=[judge, reporter],
         )
-    _forget(files)
+    if judge.refused is not None:
+        raise judge.refused
     if judge.collection_errors:
         raise GraderError(
             f"The tests cannot be collected: {judge.collection_errors[0]}", "Mend the test file."
@@ -87,10 +89,10 @@ def _options(folder: Path, test_seconds: float) -> list[str]:
 
 
 def _forget(files: Sequence[Path]) -> None:
-    """Drop the imported test files: pytest would take them for another course's of like names."""
-    paths = {str(path) for path in files}
+    """Drop imported test files: pytest would take them for those of another course or time."""
+    names = {path.name for path in files}
     for name, module in list(sys.modules.items()):
-        if getattr(module, "__file__", None) in paths:
+        if Path(getattr(module, "__file__", None) or "").name in names:
             del sys.modules[name]
 
 

@@ -9,14 +9,14 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from grading.errors import CourseError, GraderError
 
 if TYPE_CHECKING:
     from grading.judging.judge import Listener
-    from grading.scoring import Report
+    from grading.scoring import Part, Report
 
 Job = Callable[["Listener"], "Report"]
 
@@ -70,10 +70,18 @@ class WarmJudge:
 
     A child leaves nothing behind: no pytest state, no random state, no memory. Where processes
     cannot be forked a job runs in this process, one after the other, which is slower but the same.
+
+    Args:
+        parts: whose known mistakes every child will need at hand.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Iterable[Part] = ()) -> None:
         preload(everything=True)
+        from grading.bank import read_bank
+
+        for part in parts:
+            if part.misconceptions_file.is_file():
+                read_bank(part.misconceptions_file)
         if CAN_FORK:
             gc.collect()
             # pytest ends with a collection that would walk, and so copy, all of torch's objects.

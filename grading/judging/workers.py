@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from grading.border import Session, StudentError, Trace, WorkerDied
@@ -18,20 +19,35 @@ ASIDE_SECONDS = 3.0
 class Workers:
     """The workers of one submission, one alive at a time.
 
+    The sandbox is asked for at once and made while the judge collects its tests.
+
     Args:
-        sandbox: makes processes that hold no test, no expected value and no seed.
-        path_inside: the student's file as a worker sees it.
+        ask: makes the sandbox; called in a thread.
+        file: the student's file, relative to the submission's folder.
+        import_seconds: time limit for importing it.
     """
 
-    def __init__(self, sandbox: AnySandbox, path_inside: str) -> None:
-        self._sandbox = sandbox
-        self._path = path_inside
+    def __init__(
+        self, ask: Callable[[], AnySandbox], file: str, *, import_seconds: float = IMPORT_SECONDS
+    ) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._asked = self._thread.submit(ask)
+        self._file = file
+        self._import_seconds = import_seconds
         self._process: WorkerProcess | None = None
         self._session: Session | None = None
         self._tests = 0
         self._broken: BaseException | None = None
-        self.output = ""
         self.trace = Trace()  # of the worker that is alive
+
+    @property
+    def sandbox(self) -> AnySandbox:
+        """The sandbox, as soon as there is one.
+
+        Raises:
+            GraderError: there is none to be had.
+        """
+        return self._asked.result()
 
     def current(self) -> Session:
         """The worker for the next test, its student module imported.
@@ -54,11 +70,11 @@ class Workers:
         return self._session
 
     def _start(self) -> None:
-        self._process = self._sandbox.spawn()
+        self._process = self.sandbox.spawn()
         self.trace = Trace()
         session = Session(self._process, self.trace)
-        session.limit(IMPORT_SECONDS)
-        session.load(self._path)
+        session.limit(self._import_seconds)
+        session.load(f"{self.sandbox.folder_inside}/{self._file}")
         self._session = session
 
     def _start_for_good(self) -> None:
@@ -101,13 +117,17 @@ class Workers:
     def expect_another(self) -> None:
         """Have another worker made ready meanwhile: where one test failed, more will."""
         if self._broken is None:
-            self._sandbox.prepare()
+            self.sandbox.prepare()
 
     def discard(self) -> None:
         """End the worker; the next test gets another."""
         if self._process is not None:
-            self.output = self._process.output or self.output
             self._process.close()
         self._process = self._session = None
 
-    close = discard
+    def close(self) -> None:
+        """End the worker and the sandbox."""
+        self.discard()
+        self._thread.shutdown()
+        if self._asked.exception() is None:
+            self.sandbox.close()

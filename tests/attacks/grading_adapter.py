@@ -38,13 +38,16 @@ class Grader:
             level: the one isolation level that will do.
             seconds: time limit of one test; all together have thrice that.
         """
-        from grading.judging import workers
         from grading.judging.run import Options, grade
 
-        options = Options(levels=(level,), test_seconds=seconds, part_seconds=max(3 * seconds, 4.0))
+        options = Options(
+            levels=(level,),
+            test_seconds=seconds,
+            import_seconds=max(seconds, 1.0),
+            part_seconds=max(3 * seconds, 4.0),
+        )
 
         def job(say: Any) -> Any:
-            workers.IMPORT_SECONDS = max(seconds, 1.0)
             return grade(self.parts, path, self.server, options, say)
 
         report = self.warm.run(job, seconds=60)
