@@ -59,6 +59,10 @@ class Grader:
 
 def serve() -> None:
     """Answer one JSON line with another until there are no more."""
+    if "--user" in sys.argv:
+        from tests.sandbox.stage import as_ordinary_user
+
+        as_ordinary_user()
     import psutil
 
     if sys.platform == "linux":
@@ -112,21 +116,17 @@ def _left(me: Any, allowed: int) -> list[str]:
 class Client:
     """A grader's process as the tests use it; one request at a time."""
 
-    def __init__(self, day: Path, env: dict[str, str], user: int | None = None) -> None:
+    def __init__(self, day: Path, env: dict[str, str], user: bool = False) -> None:
         import subprocess
 
-        given: dict[str, Any] = {}
-        if user is not None:
-            given = {"user": user, "group": user, "extra_groups": []}
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve()), str(day)],
+            [sys.executable, str(Path(__file__).resolve()), str(day), *["--user"] * user],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=env,
             cwd=ROOT,
-            **given,
         )
         self._errors: list[str] = []
         threading.Thread(target=self._drain, daemon=True).start()

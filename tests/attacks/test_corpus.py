@@ -6,8 +6,6 @@ import json
 import os
 import queue
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import unicodedata
@@ -27,7 +25,6 @@ from targets import Targets
 CORPUS = attack_corpus.corpus()
 LEVELS = ("L3", "L2")
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-USER = 61234
 AT_ONCE = 3  # most wait for a time limit most of the time
 
 # As another user than root: one of each kind, and all that depend on whose process it is.
@@ -44,7 +41,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the sandbox needs Li
 class Crew:
     """A few graders at work on the submissions that the selected tests will ask for."""
 
-    def __init__(self, targets: Targets, user: int | None, size: int) -> None:
+    def __init__(self, targets: Targets, user: bool, size: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="submissions-"))
         self.folder.chmod(0o755)
         self._targets, self._user = targets, user
@@ -89,7 +86,7 @@ def targets() -> Iterator[Targets]:
 
 
 def _prepared(
-    request: pytest.FixtureRequest, targets: Targets, user: int | None, function: str, size: int
+    request: pytest.FixtureRequest, targets: Targets, user: bool, function: str, size: int
 ) -> Iterator[tuple[dict[Any, Future[Any]], Crew]]:
     """Hand out all selected work at once, so that the graders are never idle."""
     crew = Crew(targets, user, size)
@@ -103,7 +100,7 @@ def _prepared(
         if not path.exists():
             attack.write_to(crew.folder, targets.names)
         futures[attack.id, level] = crew.ask(path, level, attack.seconds)
-    for attack in _selected_intake(request) if user is None else []:
+    for attack in [] if user else _selected_intake(request):
         folder = crew.folder / f"intake-{attack.name}" / "hand_in"
         folder.mkdir(parents=True)
         secret = crew.folder / f"secret-{attack.name}"
@@ -126,24 +123,17 @@ def _selected_intake(request: pytest.FixtureRequest) -> list[IntakeAttack]:
 
 @pytest.fixture(scope="module")
 def graded(request: pytest.FixtureRequest, targets: Targets) -> Iterator[Any]:
-    yield from _prepared(request, targets, None, "test_attack", AT_ONCE)
+    yield from _prepared(request, targets, False, "test_attack", AT_ONCE)
 
 
 @pytest.fixture(scope="module")
 def graded_as_user(request: pytest.FixtureRequest, targets: Targets) -> Iterator[Any]:
-    try:
-        subprocess.run([sys.executable, "-c", ""], user=USER, group=USER, check=True)
-    except PermissionError:
-        pytest.skip("this interpreter lies where only root may enter")
-    yield from _prepared(request, targets, USER, "test_attack_on_an_ordinary_users_grader", 1)
+    yield from _prepared(request, targets, True, "test_attack_on_an_ordinary_users_grader", 1)
 
 
 def part_of(answer: dict[str, Any]) -> dict[str, Any]:
     """The part's report; that there is one means that the judge is alive and well."""
-    error = answer.get("error", "")
-    if "isolation" in error and "cannot be had" in error:
-        pytest.skip(error[:300])
-    assert not error, error
+    assert not answer.get("error"), answer["error"]
     (part,) = answer["report"]["parts"]
     return part
 
