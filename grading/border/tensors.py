@@ -39,8 +39,17 @@ def raw_bytes(tensor: torch.Tensor) -> memoryview:
         tensor = tensor.resolve_conj().resolve_neg()
     if not tensor.numel():
         return memoryview(b"")
-    array: Any = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+    array: Any = flat_bytes(tensor).numpy()
     return memoryview(array)
+
+
+def flat_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of a strided tensor that is not empty, as a 1-D uint8 tensor."""
+    flat = tensor.contiguous().reshape(-1)
+    if flat.stride(0) != 1:
+        # One element of an expanded tensor counts as contiguous whatever its stride.
+        flat = flat.clone(memory_format=torch.contiguous_format)
+    return flat.view(torch.uint8)
 
 
 def check_shape(dtype: Any, shape: Any) -> tuple[torch.dtype, tuple[int, ...], int]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from .tensors import flat_bytes
+
 KEEP_BYTES = 1 << 16
 MAX_TENSORS = 256
 _MAX_DEPTH = 4
@@ -44,8 +46,7 @@ def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
     if not (a.is_floating_point() or a.is_complex()):
         return False
     a, b = a.resolve_conj().resolve_neg(), b.resolve_conj().resolve_neg()
-    raw = [t.contiguous().reshape(-1).view(torch.uint8) for t in (a, b)]
-    return torch.equal(*raw)
+    return torch.equal(flat_bytes(a), flat_bytes(b))
 
 
 def tensors_in(args: Any, kwargs: dict[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:

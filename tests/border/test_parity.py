@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from grading.border import Proxy, Trace, follow
+from grading.border.tensors import raw_bytes
+from grading.border.watch import same_bytes
 
 
 class Fake(nn.Module):
@@ -176,3 +178,10 @@ def test_the_trace_keeps_inputs_as_they_were(student: Any) -> None:
     assert len(trace.calls) == 2
     trace.clear()
     assert trace.calls == []
+
+
+def test_an_expanded_number_crosses() -> None:
+    # One element with stride 0 counts as contiguous, and cannot be viewed as bytes.
+    for tensor in (torch.tensor(3.0).expand(1), torch.ones(2, 2)[:1, :1].expand(1, 1)):
+        assert bytes(raw_bytes(tensor)) == bytes(raw_bytes(tensor.clone().contiguous()))
+        assert same_bytes(tensor * float("nan"), (tensor * float("nan")).expand_as(tensor))
