@@ -35,6 +35,7 @@ def test_close_passes_within_tolerance() -> None:
         (torch.tensor([5.0]), torch.tensor([float("inf")]), "too big"),
         (torch.tensor([float("-inf")]), torch.tensor([float("inf")]), "too big"),
         (torch.tensor([5.0]), torch.tensor([float("nan")]), "too big"),
+        (torch.tensor([float("nan")]), torch.tensor([float("nan")]), "too big"),
         (None, torch.zeros(1), "tensor or a number"),
         ("1.0", 1.0, "tensor or a number"),
         (True, 1.0, "tensor or a number"),

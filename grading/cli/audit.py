@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from grading.errors import UsageError
 
 if TYPE_CHECKING:
     from grading.audit import Outcome
+
+
+_EVERY_S = 15.0  # between lines of progress where there is no terminal
 
 
 @click.command("audit")
@@ -71,10 +75,15 @@ def command(
 
         judge = WarmJudge(chosen)
         show = sys.stderr.isatty() and not quiet
+        spoke = time.monotonic()
 
         def say(text: str) -> None:
+            nonlocal spoke
             if show:
                 click.echo(f"\r\033[K{text[:78]}", nl=False, err=True)
+            elif not quiet and time.monotonic() - spoke > _EVERY_S:
+                spoke = time.monotonic()
+                click.echo(text, err=True)
 
         outcomes = [
             audit_part(part, server, judge, seeds=seeds, sample=sample, jobs=jobs, say=say)

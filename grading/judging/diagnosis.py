@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from grading.bank import Entry, read_bank
-from grading.border import LocalStudent, Trace
+from grading.border import LocalStudent, StudentError, Trace
 from grading.check import Mismatch
 from grading.judging.attempt import Attempt, remember_trace, run_attempt
-from grading.judging.likeness import first_difference
+from grading.judging.likeness import error_name, first_difference
 from grading.judging.modules import load_text
 from grading.judging.plugin import provider_key
 from grading.judging.snippet import write_call
@@ -63,7 +63,7 @@ class Diagnosis:
         index = first_difference(attempt.trace, reference.trace)
         culprit = len(attempt.trace.calls) - 1 if index is None else index
         task = next((mark.args[0] for mark in item.iter_markers("task")), "")
-        if isinstance(attempt.error, AssertionError):
+        if isinstance(attempt.error, AssertionError | StudentError):
             guide = self._guide_of(task)
             verdict.fits = [
                 {"slug": entry.slug, "says": entry.says, "guide": entry.guide or guide}
@@ -156,6 +156,15 @@ def name_mistakes(results: Sequence[RawResult]) -> list[RawResult]:
 def _same_failure(a: BaseException | None, b: BaseException | None) -> bool:
     if a is None or b is None:
         return False
+    if isinstance(a, StudentError) or isinstance(b, StudentError):
+        # In process the student's exception is itself, from a worker it is an image.
+        return (
+            error_name(a) == error_name(b) and str(a).split("\n", 1)[0] == str(b).split("\n", 1)[0]
+        )
     if isinstance(a, Mismatch) and isinstance(b, Mismatch):
         return a.symptom == b.symptom
-    return type(a) is type(b) and str(a).split("\n", 1)[0] == str(b).split("\n", 1)[0]
+    return type(a) is type(b) and _first_line(a) == _first_line(b)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0]

@@ -50,7 +50,7 @@ def calls_alike(a: Call, b: Call) -> bool:
     if a.name != b.name or (a.error is None) != (b.error is None):
         return False
     if a.error is not None and b.error is not None:
-        return _error_name(a.error) == _error_name(b.error)
+        return error_name(a.error) == error_name(b.error)
     if not alike(a.result, b.result):
         return False
     if set(a.arg_grads) != set(b.arg_grads):
@@ -62,7 +62,7 @@ def calls_alike(a: Call, b: Call) -> bool:
     )
 
 
-def _error_name(error: BaseException) -> str:
+def error_name(error: BaseException) -> str:
     return str(getattr(error, "type_name", type(error).__name__))
 
 

@@ -113,6 +113,8 @@ def test_reparameterize_without_spread_is_mu(student: Any) -> None:
     mu = torch.tensor([[1.5, -2.0, 0.25]])
     z = student.reparameterize(mu, torch.full((1, 3), -60.0))
     check.close(z, mu, "With sigma near 0 the sample must be mu itself.", atol=1e-3)
+    spread = check.shape(student.reparameterize(mu, torch.zeros(1, 3)), (1, 3))
+    check.that(not torch.equal(spread, mu), "With sigma = 1 the sample is still mu: where is eps?")
 
 
 @pytest.mark.task("reparameterize")

@@ -213,6 +213,8 @@ def test_reparameterize_noise(student: Any) -> None:
 def test_reparameterize_fresh_noise(student: Any) -> None:
     mu, logvar = torch.zeros(3, 4), torch.zeros(3, 4)
     first, second = student.reparameterize(mu, logvar), student.reparameterize(mu, logvar)
+    for z in (first, second):
+        check.that(check.shape(z, (3, 4)).isfinite().all(), "The sample is not finite.", got=z)
     check.that(
         not torch.equal(first, second),
         "Two calls give the same noise: do not fix a seed or keep eps.",
