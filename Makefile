@@ -1,6 +1,6 @@
 # Every target installs what it needs first, into a .venv of its own.
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev grade demo test lint format audit bench skeletons clean clean-all
+.PHONY: help install install-dev install-notebooks grade demo test lint format audit bench skeletons clean clean-all
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,7 +11,7 @@ PART ?= vae
 SUBMISSION ?= .
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -27,6 +27,13 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 install: $(VENV)/.installed  ## make .venv with everything that grading needs
 
 install-dev: $(VENV)/.installed-dev  ## the same, with linters and test tools
+
+$(VENV)/.installed-notebooks: $(VENV)/.installed
+	@echo "Installing what the guides draw with into $(VENV) (once)"
+	@$(PIP) --editable '.[notebooks]'
+	@touch $@
+
+install-notebooks: $(VENV)/.installed-notebooks  ## the same, to run the guides as notebooks
 
 grade: install  ## grade PART (vae) of SUBMISSION (this repository)
 	@$(BIN)/grade run $(PART) --submission $(SUBMISSION)

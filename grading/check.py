@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 _SHOWN = 8  # elements of a tensor that a message shows
+_NOTHING = "The function returns None: is the return missing?"
+# pytest then shows a student the line of the test, not the lines of this file.
+__tracebackhide__ = True
 
 
 class Mismatch(AssertionError):
@@ -61,8 +64,10 @@ def _number(item: Any) -> str:
 def _as_tensor(value: Any, like: Tensor | None, what: str) -> Tensor:
     if isinstance(value, Tensor):
         return value
+    if value is None:
+        raise Mismatch(_NOTHING, "None", "a tensor or a number")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        kind = "None (is the return missing?)" if value is None else f"a {type(value).__name__}"
+        kind = f"a {type(value).__name__}"
         raise Mismatch(f"{what} should be a tensor or a number.", kind, "a tensor or a number")
     # In float64 and not the expected dtype: a Python number has no dtype to be wrong about.
     return torch.tensor(value, dtype=torch.float64 if like is None else like.dtype)
@@ -86,11 +91,11 @@ def close(got: Any, expected: Any, symptom: str, *, rtol: float = 1e-4, atol: fl
     if have.layout is not torch.strided or have.device.type != want.device.type:
         raise Mismatch("The result should be an ordinary dense tensor.", show(have), show(want))
     if have.shape != want.shape:
-        raise Mismatch(
-            f"The result has shape {tuple(have.shape)} where {tuple(want.shape)} is due. {symptom}",
-            show(have),
-            show(want),
-        )
+        # Without the symptom, which speaks of values.
+        text = f"The result has shape {tuple(have.shape)} where {tuple(want.shape)} is due."
+        if want.dim() == 0:
+            text = f"One number is due, a tensor of shape {tuple(have.shape)} came: reduce it."
+        raise Mismatch(text, show(have), show(want))
     if have.is_complex() or (have.dtype is torch.bool and want.dtype is not torch.bool):
         raise Mismatch("The result should be a real number.", show(have), show(want))
     if isinstance(expected, Tensor) and have.dtype != want.dtype:
@@ -110,6 +115,8 @@ def close(got: Any, expected: Any, symptom: str, *, rtol: float = 1e-4, atol: fl
     # which a test expects only where it compares two results of the student's.
     off = ~torch.where(want64.isfinite(), near, have64 == want64)
     if bool(off.any()):
+        if not isinstance(got, Tensor):
+            raise Mismatch(symptom, show(got), show(want))  # a number has no dtype to show
         raise Mismatch(symptom, *_worst(have, want, off))
 
 
@@ -180,8 +187,10 @@ def equal(got: Any, expected: Any, symptom: str) -> None:
 def shape(got: Any, expected: Sequence[int], symptom: str | None = None) -> Tensor:
     """Pass when `got` is a tensor of shape `expected`; returns it."""
     due = tuple(expected)
+    if got is None:
+        raise Mismatch(_NOTHING, "None", f"a tensor of shape {due}")
     if not isinstance(got, Tensor):
-        kind = "None (is the return missing?)" if got is None else f"a {type(got).__name__}"
+        kind = f"a {type(got).__name__}"
         raise Mismatch(symptom or "A tensor is due here.", kind, f"a tensor of shape {due}")
     if tuple(got.shape) != due:
         text = symptom or f"The shape is {tuple(got.shape)} where {due} is due."
@@ -232,8 +241,9 @@ def fields(result: Any, names: Sequence[str], symptom: str | None = None) -> tup
         values = [getattr(result, name, fields) for name in names]
         if not any(value is fields for value in values):
             return tuple(values)
-    kind = "None (is the return missing?)" if result is None else show(result)
-    raise Mismatch(symptom or f"{len(names)} values are due: {due}.", kind, f"({due})")
+    if result is None:
+        raise Mismatch(_NOTHING, "None", f"({due})")
+    raise Mismatch(symptom or f"{len(names)} values are due: {due}.", show(result), f"({due})")
 
 
 def scalar(got: Any, symptom: str | None = None) -> Tensor:

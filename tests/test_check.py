@@ -29,6 +29,7 @@ def test_close_passes_within_tolerance() -> None:
         (torch.tensor([1.0, 2.1]), torch.tensor([1.0, 2.0]), "too big"),
         (torch.zeros(2, 1), torch.zeros(2), "shape (2, 1) where (2,) is due"),
         (torch.tensor(0.0), torch.zeros(4), "shape () where (4,) is due"),
+        (torch.zeros(3), torch.tensor(0.0), "One number is due, a tensor of shape (3,) came"),
         (torch.zeros(2, dtype=torch.float64), torch.zeros(2), "keep the dtype"),
         (torch.tensor([float("nan")]), torch.zeros(1), "NaN"),
         (torch.tensor([float("inf")]), torch.zeros(1), "infinite"),
@@ -36,7 +37,7 @@ def test_close_passes_within_tolerance() -> None:
         (torch.tensor([float("-inf")]), torch.tensor([float("inf")]), "too big"),
         (torch.tensor([5.0]), torch.tensor([float("nan")]), "too big"),
         (torch.tensor([float("nan")]), torch.tensor([float("nan")]), "too big"),
-        (None, torch.zeros(1), "tensor or a number"),
+        (None, torch.zeros(1), "is the return missing?"),
         ("1.0", 1.0, "tensor or a number"),
         (True, 1.0, "tensor or a number"),
         (torch.zeros(2, dtype=torch.complex64), torch.zeros(2), "real number"),
@@ -87,7 +88,8 @@ def test_fields_accepts_each_form() -> None:
         assert check.fields(result, ("loss", "kl")) == (1, 2)
     assert "lacks kl" in mismatch(check.fields, {"loss": 1}, ("loss", "kl")).symptom
     assert "3 came" in mismatch(check.fields, (1, 2, 3), ("loss", "kl")).symptom
-    assert "return missing" in mismatch(check.fields, None, ("loss", "kl")).got
+    assert "return missing" in mismatch(check.fields, None, ("loss", "kl")).symptom
+    assert mismatch(check.close, 5, 4.0, "off").got == "5"
 
 
 def test_gradient_tells_a_cut_graph() -> None:

@@ -21,6 +21,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+__tracebackhide__ = True  # pytest shows the test and the student's file instead
+
 # Answered by lists, since a generator of theirs runs none of the student's code.
 LISTINGS = frozenset(
     [

@@ -21,6 +21,8 @@ from .student import Student
 from .trace import Trace, callable_name
 from .watch import tensors_in, watch
 
+__tracebackhide__ = True  # pytest shows the test and the student's file instead
+
 _OWN = "_border_own"
 
 

@@ -16,6 +16,8 @@ from .errors import InputChanged, ProtocolError
 from .host import LISTINGS, Info
 from .trace import Call, Trace
 
+__tracebackhide__ = True  # pytest shows the test and the student's file instead
+
 _SAME = frozenset(dir(nn.Module)) - {"forward", "apply", "__call__"}
 _SILENT = frozenset(
     {"__len__", "__contains__", "__enter__", "__exit__", "__setitem__", "__delitem__"}

@@ -31,4 +31,6 @@ def section(guide: Path, anchor: str) -> str:
             depth = len(found[1])
         if depth:
             out.append(line)
-    return _HINTS.sub("*(Hints in three steps are folded in the guide.)*\n\n", "\n".join(out))
+    text = "\n".join(out)
+    note = "\n\n*(Hints in three steps are folded in the guide.)*" if _HINTS.search(text) else ""
+    return _HINTS.sub("", text) + note

@@ -31,7 +31,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="A repository, a folder with PART.py files, or one file.",
 )
 @assignments_option
-@click.option("--task", default="", shell_complete=complete_task, help="Grade this task alone.")
+@click.option(
+    "--task", "tasks", multiple=True, shell_complete=complete_task, help="Grade this task alone."
+)
 @click.option("--public-only", is_flag=True, help="Leave the hidden tests out.")
 @click.option("--seed", default=None, metavar="HEX", help="Repeat the inputs of an earlier run.")
 @click.option(
@@ -53,12 +55,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="PERCENT",
     help="Exit with 1 when the score is below this share of the points.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Show every lost test in full.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the score line alone.")
 def command(
     parts: tuple[str, ...],
     submission: Path,
     assignments: Path | None,
-    task: str,
+    tasks: tuple[str, ...],
     public_only: bool,
     seed: str | None,
     isolation: Level,
@@ -66,6 +69,7 @@ def command(
     markdown_file: Path | None,
     junit_file: Path | None,
     fail_under: int | None,
+    verbose: bool,
     quiet: bool,
 ) -> int:
     """Grade the PARTs of a submission; every part that it holds when none is named.
@@ -78,7 +82,7 @@ def command(
     server = start_server()
     try:
         named = parts_named(assignments, parts)
-        chosen = [_only(task, named)] if task else named
+        chosen = _only(tasks, named) if tasks else named
         from grading.judging.warm import preload
 
         preload()
@@ -90,16 +94,16 @@ def command(
             seed=read_seed(seed) if seed else fresh_seed(),
             levels=ALL_LEVELS[: ALL_LEVELS.index(isolation) + 1],
             public_only=public_only,
-            task=task,
+            task=" or ".join(tasks),
         )
         with Progress(make_console(stderr=True), quiet=quiet) as progress:
             report = grade(chosen, submission, server, options, _Shown(progress))
     finally:
         server.close()
-    if not parts and not task:
+    if not parts and not tasks:
         report = _handed_in(report)
     _write(report, json_file, markdown_file, junit_file)
-    _print(report, quiet)
+    _print(report, quiet, verbose)
     if report.grader_failed:
         return 3
     if fail_under is not None and report.score * 100 < fail_under * report.max_score:
@@ -123,23 +127,27 @@ class _Shown:
         self._progress.done()
 
 
-def _only(name: str, parts: list[Part]) -> Part:
-    """The part that has this task, with no other task."""
-    found = [(part, task) for part in parts for task in part.tasks if task.name == name]
-    if not found:
-        import difflib
+def _only(names: tuple[str, ...], parts: list[Part]) -> list[Part]:
+    """The parts that have these tasks, with no other task."""
+    for name in names:
+        homes = [part.name for part in parts if part.task(name)]
+        if not homes:
+            import difflib
 
-        names = [task.name for part in parts for task in part.tasks]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
-        raise UsageError(f"There is no task {name!r}.", hint)
-    if len(found) > 1:
-        homes = ", ".join(part.name for part, _ in found)
-        raise UsageError(
-            f"The task {name!r} is in several parts: {homes}.", "Name the part before --task."
-        )
-    part, task = found[0]
-    return replace(part, tasks=(task,))
+            known = [task.name for part in parts for task in part.tasks]
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
+            raise UsageError(f"There is no task {name!r}.", hint)
+        if len(homes) > 1:
+            raise UsageError(
+                f"The task {name!r} is in several parts: {', '.join(homes)}.",
+                "Name the part before --task.",
+            )
+    chosen = [
+        replace(part, tasks=tuple(task for task in part.tasks if task.name in names))
+        for part in parts
+    ]
+    return [part for part in chosen if part.tasks]
 
 
 def _handed_in(report: Report) -> Report:
@@ -167,7 +175,7 @@ def _write(
         write_text(junit(report), junit_file)
 
 
-def _print(report: Report, quiet: bool) -> None:
+def _print(report: Report, quiet: bool, verbose: bool) -> None:
     from grading.reports import make_console, print_report
 
     if quiet:
@@ -175,4 +183,4 @@ def _print(report: Report, quiet: bool) -> None:
             bonus = f" + {part.bonus} bonus" if part.bonus else ""
             click.echo(f"{part.part}: {part.score}/{part.max_score}{bonus} ({part.isolation})")
     else:
-        print_report(report, make_console())
+        print_report(report, make_console(), verbose=verbose)

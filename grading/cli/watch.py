@@ -55,6 +55,7 @@ def command(
         def again() -> None:
             nonlocal earlier
             options = Options(public_only=public_only)
+            click.echo(f"Grading {path.name} ...", err=True)
             try:
                 report = judge.run(partial(grade, [chosen], path, server, options))
             except CourseError as error:

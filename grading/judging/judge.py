@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
 from grading.errors import CourseError
 from grading.judging.attempt import Attempt, remember_error, remember_trace, run_attempt
 from grading.judging.plugin import provider_key, run_seed_key
+from grading.judging.snippet import last_call
 from grading.judging.verdict import Verdict, classify
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Judge:
     Args:
         workers: where the student's processes come from.
         diagnosis: names mistakes and calls; None where there is no reference solution.
+        explains: show the last call of a lost point where there is no diagnosis.
         seed: the run's seed.
         test_seconds: time limit of one test, all its calls together.
         part_seconds: time limit of all tests; what has not begun by then is a timeout.
@@ -52,6 +54,7 @@ class Judge:
         file_name: str,
         test_seconds: float,
         part_seconds: float,
+        explains: bool = True,
         listener: Listener | None = None,
     ) -> None:
         self._workers = workers
@@ -63,6 +66,8 @@ class Judge:
         self._listener = listener
         self.collection_errors: list[str] = []
         self.refused: CourseError | None = None  # why there is no sandbox to judge in
+        self._explains = explains
+        self._endless: set[str] = set()  # test functions that have run into the time limit
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -119,6 +124,14 @@ class Judge:
         return (yield)
 
     def _judge(self, item: pytest.Item, nextitem: pytest.Item | None) -> tuple[Attempt, Verdict]:
+        function = getattr(item, "originalname", item.name)
+        if function in self._endless:
+            # One case took its whole time twice: the others would too, and cost nothing more.
+            return _not_tried(item), Verdict(
+                status="timeout",
+                message="Not tried: another case of this test never came back.",
+                symptom="Your code did not come back within the time limit: an endless loop?",
+            )
         attempt = run_attempt(item, nextitem)
         verdict = classify(attempt.error, self._file_name)
         if attempt.outcome == "failed" and self._deserves_another(verdict):
@@ -128,6 +141,8 @@ class Judge:
             attempt = run_attempt(item, nextitem)
             verdict = classify(attempt.error, self._file_name)
             self._workers.expect_another()
+        if verdict.status == "timeout":
+            self._endless.add(function)
         if self._workers.is_dead():
             self._workers.discard()
         if attempt.outcome == "passed":
@@ -136,9 +151,27 @@ class Judge:
             return attempt, Verdict(status="missing", message="The test was skipped.")
         if self._diagnosis is not None and not verdict.not_implemented:
             self._diagnosis.explain(item, attempt, verdict)
+        elif self._explains and not verdict.not_implemented:
+            with self._workers.aside() as student:
+                name = self._file_name.removesuffix(".py")
+                verdict.call = last_call(name, attempt.trace, student)
         return attempt, verdict
 
     def _deserves_another(self, verdict: Verdict) -> bool:
         if verdict.not_implemented or self._workers.is_fresh():
             return False
         return time.monotonic() < self._ends
+
+
+def _not_tried(item: pytest.Item) -> Attempt:
+    """A failed attempt at a test that was not run; pytest has its three reports all the same."""
+    attempt = Attempt()
+    whens: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
+    for when in whens:
+        outcome: Literal["failed", "passed"] = "failed" if when == "call" else "passed"
+        attempt.reports.append(
+            pytest.TestReport(
+                item.nodeid, item.location, dict(item.keywords), outcome, None, when, duration=0.0
+            )
+        )
+    return attempt

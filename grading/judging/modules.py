@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+__tracebackhide__ = True  # pytest shows the test and the student's file instead
+
 _numbers = itertools.count()
 
 

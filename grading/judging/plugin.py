@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+__tracebackhide__ = True  # pytest shows the test and the student's file instead
+
 # A provider hands out the student under test for the time of one test.
 Provider = Callable[[pytest.FixtureRequest], AbstractContextManager[Any]]
 provider_key: pytest.StashKey[Provider] = pytest.StashKey()

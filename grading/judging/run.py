@@ -143,6 +143,7 @@ def _judge(
         file_name=f"{part.name}.py",
         test_seconds=seconds,
         part_seconds=options.part_seconds,
+        explains=options.explain,
         listener=listener,
     )
     try:

@@ -83,6 +83,20 @@ def write_call(
     return CallText(code or "")
 
 
+def last_call(part: str, trace: Trace | None, student: Any) -> str:
+    """The last call of a failed test, where there is no reference to tell which one went wrong.
+
+    Args:
+        part, trace, student: as in `write_call`.
+    """
+    steps = _steps(trace, len(trace.calls) - 1) if trace is not None and trace.calls else None
+    if steps is None:
+        return ""
+    once = None if student is None else _try(student, steps)
+    random = once is not None and not _same(once, _try(student, _reseeded(steps)))
+    return _code(part, steps, student, random=random)
+
+
 def _steps(trace: Trace, culprit: int) -> list[_Step] | None:
     """The call and, before it, those that made the object it is a method of."""
     chain: list[Call] = []
@@ -214,15 +228,13 @@ def _rounded(value: Any) -> Any:
     return value.detach().mul(100).round().div(100).requires_grad_(value.requires_grad)
 
 
-def _code(
-    part: str, steps: list[_Step], solution: ModuleType, *, random: bool, grads: bool = False
-) -> str:
+def _code(part: str, steps: list[_Step], module: Any, *, random: bool, grads: bool = False) -> str:
     """The lines themselves; "" when an argument cannot be written down."""
     lines = [f"from {part} import {steps[0].name}"]
     seeded = random or len(steps) > 1  # a model's weights are drawn when it is made
     needs_torch = seeded
     for number, step in enumerate(steps):
-        names = _argument_names(step, solution, steps)
+        names = _argument_names(step, module, steps)
         written: list[str] = []
         for name, value in zip(names, (*step.args, *step.kwargs.values()), strict=True):
             text = literal(value)
@@ -253,18 +265,18 @@ def _code(
     return "\n".join(lines)
 
 
-def _argument_names(step: _Step, solution: ModuleType, steps: list[_Step]) -> list[str]:
-    """What the solution calls the arguments, "" where that cannot be told."""
+def _argument_names(step: _Step, module: Any, steps: list[_Step]) -> list[str]:
+    """What the module calls the arguments, "" where that cannot be told."""
     names: list[str] = []
     try:
         if step.owner is None:
-            parameters = list(inspect.signature(getattr(solution, step.name)).parameters)
+            parameters = list(inspect.signature(getattr(module, step.name)).parameters)
         else:
-            made = getattr(solution, steps[step.owner].name)
+            made = getattr(module, steps[step.owner].name)
             method = "forward" if step.name == "__call__" else step.name
             parameters = list(inspect.signature(getattr(made, method)).parameters)[1:]
         names = parameters[: len(step.args)]
-    except (TypeError, ValueError, AttributeError):
-        names = []
+    except Exception:
+        names = []  # a student's module may be anything
     names += [""] * (len(step.args) - len(names))
     return [*names, *step.kwargs]

@@ -76,7 +76,7 @@ def classify(error: BaseException | None, file_name: str) -> Verdict:
 def _died(error: Any) -> Verdict:
     status = "timeout" if error.kind == "timeout" else "crashed"
     lead = {
-        "timeout": "Your code did not come back within the time limit.",
+        "timeout": "Your code did not come back within the time limit: an endless loop?",
         "memory": "Your code used more memory than it may.",
         "protocol": "Your process sent something that is not an answer.",
     }.get(error.kind, "Your process ended in the middle of a call.")
@@ -89,7 +89,7 @@ def _raised(error: Any, file_name: str) -> Verdict:
             status="failed", message=NOT_IMPLEMENTED, symptom=NOT_IMPLEMENTED, not_implemented=True
         )
     where = ""
-    if error.frames:
+    if error.frames and not isinstance(error, SyntaxError):  # which names its own line
         line, function, source = error.frames[-1]
         where = f" ({file_name}, line {line}, in {function}: {source.strip()})"
     first = f"{error.type_name}: {error.message}".strip().split("\n", 1)[0]
@@ -97,5 +97,5 @@ def _raised(error: Any, file_name: str) -> Verdict:
         status="failed",
         message=f"Your code raised {first}{where}"[:1000],
         symptom=f"Your code raised {error.type_name}.",
-        got=first[:300],
+        got=f"{first[:300]}{where}",
     )

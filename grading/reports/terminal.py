@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
@@ -127,13 +127,21 @@ def _tasks(screen: Screen, part: PartReport) -> None:
         header_style="dim",
     )
     table.add_column("", width=1)
-    table.add_column("Task", ratio=2, no_wrap=True, overflow="ellipsis" if wide else "fold")
+    # The name is what --task takes, so it stays whole; not every encoding has an ellipsis.
+    longest = max((len(task.task) for task in part.tasks), default=4)
+    cut: OverflowMethod = "ellipsis" if screen.plain("…") == "…" else "crop"
+    table.add_column(
+        "Task",
+        min_width=min(longest, screen.width // 2) if wide else None,
+        no_wrap=True,
+        overflow=cut if wide else "fold",
+    )
     if wide:
-        table.add_column("", ratio=3, no_wrap=True, overflow="ellipsis", style="dim")
-    table.add_column("Points", justify="right", no_wrap=True)
+        table.add_column("", ratio=1, no_wrap=True, overflow=cut, style="dim")
+    table.add_column("Points", justify="right", no_wrap=True, overflow=cut)
     if wide:
-        table.add_column("", width=10)
-    table.add_column("Tests", justify="right", no_wrap=True)
+        table.add_column("", width=10, overflow=cut)
+    table.add_column("Tests", justify="right", no_wrap=True, overflow=cut)
     for task in part.regular:
         table.add_row(*_row(screen, task, wide))
     if part.extras:
@@ -207,7 +215,8 @@ def _lost_task(screen: Screen, task: TaskReport, verbose: bool) -> None:
     rest = [] if verbose else [test for tests in shown[_SHOWN:] for test in tests]
     if rest:
         names = ", ".join(test.name for test in rest)
-        screen.indent(screen.text(f"and {len(rest)} more lost: {names}", "dim"))
+        more = f"and {len(rest)} more lost (--verbose shows them): {names}"
+        screen.indent(screen.text(more, "dim"))
     if task.guide:
         screen.indent(Text("Read ").append_text(screen.text(task.guide, "cyan")))
     screen.console.print()
@@ -277,10 +286,24 @@ def _what_next(screen: Screen, report: Report) -> Text:
     if found:
         _, task = found
         line.append_text(screen.text(task.function or task.task, "bold cyan"))
-        line.append_text(screen.text(f" ({task.lost} points). "))
+        line.append_text(screen.text(f" ({_points(task.lost)}). "))
         return line.append_text(screen.text(task.hint))
     extras = [task for part in report.parts for task in part.extras if task.lost]
+    if extras and not report.max_score:
+        task = extras[0]
+        line.append_text(screen.text(task.function or task.task, "bold cyan"))
+        line.append_text(screen.text(f" ({_points(task.lost)}). "))
+        return line.append_text(screen.text(task.hint))
+    if any(part.public_only for part in report.parts):
+        line.append("every public point is yours", style="green")
+        return line.append(
+            "; hidden tests ask for more when your work is graded: gradients, dtypes, other inputs."
+        )
     if extras:
         names = ", ".join(f"{task.task} ({task.lost})" for task in extras)
         return line.append_text(screen.text(f"every point is yours; bonus is left in {names}."))
     return line.append("nothing, every point is yours.", style="green")
+
+
+def _points(count: int) -> str:
+    return "1 point" if count == 1 else f"{count} points"

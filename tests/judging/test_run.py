@@ -273,3 +273,21 @@ def test_pytest_of_a_student_runs_the_same_files(
     assert code == 1
     assert "Not twice x." in text
     assert "3 failed, 3 deselected" in text
+
+
+def test_a_hopeless_loop_is_tried_once_for_all_its_cases(graded: Grade) -> None:
+    source = SOLUTION.replace("return self.line(x)", "while True: pass")
+    report = graded(source, test_seconds=1)
+    lost = by_name(report)["test_net"]
+    assert lost.status == "timeout" and "endless loop" in lost.symptom
+    assert lost.duration_s < 2.5  # one case of two, and that one was the worker's third test
+
+
+def test_without_a_reference_the_last_call_is_shown(tmp_path: Path, graded: Grade) -> None:
+    template = write_course(tmp_path / "template")
+    for path in sorted(template.instructor_folder.iterdir()):
+        path.unlink()
+    source = SOLUTION.replace("return 2 * x", "return x * x")
+    lost = by_name(graded(source, part=template))["test_double_three"]
+    assert lost.call == ("import torch\nfrom tiny import double\nx = torch.tensor([3.])\ndouble(x)")
+    assert (lost.got, lost.expected) == ("shape (1,): [9]", "shape (1,): [6]")
