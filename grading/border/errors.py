@@ -110,6 +110,11 @@ def safe_text(text: object, cap: int = MAX_MESSAGE) -> str:
     return shown + (" […]" if len(whole) > cap else "")
 
 
+def one_line(text: object, cap: int) -> str:
+    """`safe_text` without line breaks: a name may hold them, and draw lines of its own."""
+    return " ".join(safe_text(text, cap).split())
+
+
 def _printable(char: str) -> bool:
     code = ord(char)
     if code < 0x7F:
@@ -180,7 +185,7 @@ def rebuild(data: object) -> StudentError:
     for frame in frames[:MAX_FRAMES]:
         if type(frame) is not list or [type(x) for x in frame] != [int, str, str]:
             raise ProtocolError("bad exception frame")
-        places.append((frame[0], safe_text(frame[1], 100), safe_text(frame[2], MAX_SOURCE)))
+        places.append((frame[0], one_line(frame[1], 100), one_line(frame[2], MAX_SOURCE)))
     made = _class_for(name, mro)(safe_text(data["message"]), name, tuple(places))
     if type(data["origin"]) is int:
         made.origin = data["origin"]

@@ -19,7 +19,7 @@ from .errors import (
     Unsendable,
     WorkerDied,
     describe,
-    safe_text,
+    one_line,
 )
 from .frames import Frames, Wire
 from .host import Info
@@ -148,7 +148,7 @@ class JudgePeer(Peer):
             raise ProtocolError("bad object")
         found = self.imports.get(number)
         if found is None:
-            info = Info(kind, safe_text(name, 80), caps, tuple(mro))
+            info = Info(kind, one_line(name, 80), caps, tuple(mro))
             found = self.imports.put(number, make_proxy(self.session, number, info))
         return found
 

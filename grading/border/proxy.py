@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,6 +23,7 @@ _SILENT = frozenset(
 )
 _KINDS = frozenset({"class", "module", "function", "object"})
 _CAPS = frozenset("cinlgw")
+_MAX_LENGTH = 1_000_000
 
 
 class Proxy:
@@ -126,7 +126,8 @@ class _Sized(Proxy):
 
     def __len__(self) -> int:
         size = run_call(self, "__len__", (), {})
-        if type(size) is not int or not 0 <= size < sys.maxsize:
+        # tuple(proxy) and list(proxy) reserve that much memory before they ask for an item.
+        if type(size) is not int or not 0 <= size <= _MAX_LENGTH:
             self._border_core.backend.fault("bad length")
         return size
 

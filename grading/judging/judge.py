@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
+from grading.border import WorkerDied
 from grading.errors import CourseError
 from grading.judging.attempt import Attempt, remember_error, remember_trace, run_attempt
 from grading.judging.plugin import provider_key, run_seed_key
@@ -76,7 +77,10 @@ class Judge:
 
     @contextmanager
     def _provide(self, request: pytest.FixtureRequest) -> Iterator[Any]:
-        session = self._workers.current()
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise WorkerDied("timeout", "the time for all tests of the part is used up")
+        session = self._workers.current(left)
         self._workers.trace.clear()
         remember_trace(request, self._workers.trace)
         session.limit(min(self._test_seconds, max(self._ends - time.monotonic(), 0.01)))
@@ -149,13 +153,24 @@ class Judge:
             return attempt, Verdict()
         if attempt.outcome == "skipped":
             return attempt, Verdict(status="missing", message="The test was skipped.")
-        if self._diagnosis is not None and not verdict.not_implemented:
-            self._diagnosis.explain(item, attempt, verdict)
-        elif self._explains and not verdict.not_implemented:
+        if self._explains and not verdict.not_implemented and time.monotonic() < self._ends:
+            self._explain(item, attempt, verdict)
+        return attempt, verdict
+
+    def _explain(self, item: pytest.Item, attempt: Attempt, verdict: Verdict) -> None:
+        """Add to a verdict what may help; whatever fails in here leaves it as it stands.
+
+        It handles values of the student's making, and none of them may cost anybody a point.
+        """
+        try:
+            if self._diagnosis is not None:
+                self._diagnosis.explain(item, attempt, verdict)
+                return
             with self._workers.aside() as student:
                 name = self._file_name.removesuffix(".py")
                 verdict.call = last_call(name, attempt.trace, student)
-        return attempt, verdict
+        except Exception as error:
+            verdict.unexplained = f"{type(error).__name__}: {error}"[:500]
 
     def _deserves_another(self, verdict: Verdict) -> bool:
         if verdict.not_implemented or self._workers.is_fresh():

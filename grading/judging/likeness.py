@@ -24,13 +24,22 @@ def alike(a: Any, b: Any) -> bool:
     ):
         return type(a) is type(b) and bool(a == b)
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return abs(a - b) <= _ATOL + _RTOL * abs(b) or a == b or (a != a and b != b)
+        return _numbers_alike(a, b)
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return list(a) == list(b) and all(alike(a[key], b[key]) for key in a)
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         return len(a) == len(b) and all(map(alike, a, b))
     plain = (int, float, list, tuple, Mapping)
     return not isinstance(a, plain) and not isinstance(b, plain)
+
+
+def _numbers_alike(a: float, b: float) -> bool:
+    if a == b or (a != a and b != b):
+        return True
+    try:
+        return abs(a - b) <= _ATOL + _RTOL * abs(b)
+    except OverflowError:  # an integer that no float can hold
+        return False
 
 
 def _tensors_alike(a: Tensor, b: Tensor) -> bool:

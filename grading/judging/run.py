@@ -129,6 +129,7 @@ def _judge(
     listener: Listener | None,
 ) -> tuple[list[RawResult], str]:
     """The results of the part's tests, and why the grader failed ("" when it did not)."""
+    from grading.judging.ceiling import memory_ceiling
     from grading.judging.diagnosis import Diagnosis
     from grading.judging.judge import Judge
     from grading.judging.session import run_tests
@@ -147,7 +148,10 @@ def _judge(
         listener=listener,
     )
     try:
-        results = run_tests(judge, part.folder, files, test_seconds=seconds, keyword=options.task)
+        with memory_ceiling():
+            results = run_tests(
+                judge, part.folder, files, test_seconds=seconds, keyword=options.task
+            )
     except GraderError as error:
         if judge.refused is not None:
             raise

@@ -104,8 +104,8 @@ def _steps(trace: Trace, culprit: int) -> list[_Step] | None:
     while index is not None:
         call = trace.calls[index]
         chain.append(call)
-        if index == call.owner:
-            return None
+        if call.owner is not None and call.owner >= index:
+            return None  # made in an earlier test, and handed out again
         index = call.owner
     chain.reverse()
     numbers = {call.index: number for number, call in enumerate(chain)}
@@ -176,22 +176,14 @@ def _plain(value: Any) -> Any:
 
 def _difference(got: _Seen | None, want: _Seen) -> tuple[str, str]:
     if got is None:
-        return "an error", _show(want.result)
+        return "an error", show(want.result)
     if _grads_differ(got, want):
         if isinstance(got.result, Tensor) and not got.result.requires_grad:
             return "a result without a gradient", "a result that gradients flow back from"
         for a, b in zip(got.grads, want.grads, strict=False):
             if not alike(a, b):
-                return f"gradient {_show(a)}", f"gradient {_show(b)}"
-    return _show(got.result), _show(want.result)
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, (list, tuple)) and len(value) <= 4:
-        return "(" + ", ".join(show(item) for item in value) + ")"
-    if isinstance(value, dict) and len(value) <= 6:
-        return "{" + ", ".join(f"{key}: {show(item)}" for key, item in value.items()) + "}"
-    return show(value)
+                return f"gradient {show(a)}", f"gradient {show(b)}"
+    return show(got.result), show(want.result)
 
 
 def _smaller(steps: list[_Step]) -> Iterator[list[_Step]]:

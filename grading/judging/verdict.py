@@ -22,6 +22,7 @@ class Verdict:
         call: the call that went wrong, as text for a Python prompt, else "".
         fits: {"slug", "says", "guide"} of each known mistake that fails in the same way, with the
             same numbers; two mistakes can agree on one test's inputs.
+        unexplained: what went wrong while looking for call and mistake, for the maintainers.
     """
 
     status: str = "passed"
@@ -33,6 +34,7 @@ class Verdict:
     call: str = ""
     fits: list[dict[str, str]] = field(default_factory=list)
     not_implemented: bool = False
+    unexplained: str = ""
     duration_s: float = 0.0
 
     def as_plain(self) -> dict[str, Any]:
@@ -69,7 +71,9 @@ def classify(error: BaseException | None, file_name: str) -> Verdict:
     return Verdict(
         status="failed",
         fault="unknown",
-        message=f"The test could not use what came back: {type(error).__name__}: {text}"[:500],
+        message=_line(
+            f"The test could not use what came back: {type(error).__name__}: {text}"[:500]
+        ),
     )
 
 
@@ -80,7 +84,12 @@ def _died(error: Any) -> Verdict:
         "memory": "Your code used more memory than it may.",
         "protocol": "Your process sent something that is not an answer.",
     }.get(error.kind, "Your process ended in the middle of a call.")
-    return Verdict(status=status, message=f"{lead} ({error.message})", symptom=lead)
+    return Verdict(status=status, message=_line(f"{lead} ({error.message})"), symptom=lead)
+
+
+def _line(text: str) -> str:
+    """One line: a function's name can hold line breaks, and draw a score of its own."""
+    return " ".join(text.split())
 
 
 def _raised(error: Any, file_name: str) -> Verdict:
@@ -92,7 +101,8 @@ def _raised(error: Any, file_name: str) -> Verdict:
     if error.frames and not isinstance(error, SyntaxError):  # which names its own line
         line, function, source = error.frames[-1]
         where = f" ({file_name}, line {line}, in {function}: {source.strip()})"
-    first = f"{error.type_name}: {error.message}".strip().split("\n", 1)[0]
+    first = _line(f"{error.type_name}: {error.message}".strip().split("\n", 1)[0])
+    where = " " + _line(where) if where else ""
     return Verdict(
         status="failed",
         message=f"Your code raised {first}{where}"[:1000],

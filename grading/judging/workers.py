@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ class Workers:
         self._process: WorkerProcess | None = None
         self._session: Session | None = None
         self._tests = 0
+        self._aside_left = 4 * ASIDE_SECONDS
         self._broken: BaseException | None = None
         self.trace = Trace()  # of the worker that is alive
 
@@ -49,8 +51,11 @@ class Workers:
         """
         return self._asked.result()
 
-    def current(self) -> Session:
+    def current(self, seconds: float) -> Session:
         """The worker for the next test, its student module imported.
+
+        Args:
+            seconds: an import may not take longer, whatever its own limit.
 
         Raises:
             StudentError, WorkerDied: the student's file cannot be imported; a second worker has
@@ -60,26 +65,26 @@ class Workers:
             raise self._broken
         if self._session is None:
             try:
-                self._start()
+                self._start(seconds)
             except (StudentError, WorkerDied):
                 self.discard()
-                self._start_for_good()
+                self._start_for_good(seconds)
             self._tests = 0
         self._tests += 1
         assert self._session is not None
         return self._session
 
-    def _start(self) -> None:
+    def _start(self, seconds: float) -> None:
         self._process = self.sandbox.spawn()
         self.trace = Trace()
         session = Session(self._process, self.trace)
-        session.limit(self._import_seconds)
+        session.limit(min(self._import_seconds, seconds))
         session.load(f"{self.sandbox.folder_inside}/{self._file}")
         self._session = session
 
-    def _start_for_good(self) -> None:
+    def _start_for_good(self, seconds: float) -> None:
         try:
-            self._start()
+            self._start(seconds)
         except (StudentError, WorkerDied) as error:
             self._broken = error
             self.discard()
@@ -101,17 +106,19 @@ class Workers:
     def aside(self) -> Iterator[Any]:
         """The student of the live worker for questions beside the test, None when it is gone.
 
-        They leave no trace and take a few seconds at most.
+        They leave no trace, and all of a submission's together take a few seconds at most.
         """
         session = self._session
-        if session is None or session.dead:
+        if session is None or session.dead or self._aside_left <= 0:
             yield None
             return
         self.trace.enabled = False
-        session.limit(ASIDE_SECONDS)
+        session.limit(min(ASIDE_SECONDS, self._aside_left))
+        start = time.monotonic()
         try:
             yield session.student
         finally:
+            self._aside_left -= time.monotonic() - start
             self.trace.enabled = True
 
     def expect_another(self) -> None:
