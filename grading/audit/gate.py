@@ -81,13 +81,19 @@ class _Auditor:
         self.alternatives = _bank(part.alternatives_file)
         self.hostile = hostile_sources(make_skeleton(self.solution))
 
-    def grade(self, source: str, *, seed: str | None = None, task: str = "") -> PartReport:
+    def grade(
+        self, source: str, *, seed: str | None = None, task: str = "", explain: bool = True
+    ) -> PartReport:
         """The report on one student file; `task` runs the tests of that task alone."""
         part = self.part
         if task:
             part = replace(part, tasks=tuple(item for item in part.tasks if item.name == task))
         options = Options(
-            seed=seed or fresh_seed(), levels=self._levels, test_seconds=4.0, task=task
+            seed=seed or fresh_seed(),
+            levels=self._levels,
+            test_seconds=4.0,
+            task=task,
+            explain=explain,
         )
         with _submission(part.name, source) as folder:
             report = self._judge.run(partial(grade, [part], folder, self._server, options))
@@ -123,7 +129,7 @@ class _Auditor:
 
     def try_hostile(self, name: str) -> Finding | None:
         """A hostile submission gains nothing and does not break the grader."""
-        report = self.grade(self.hostile[name])
+        report = self.grade(self.hostile[name], explain=False)  # nobody learns from it
         if report.score or report.bonus:
             points = report.score + report.bonus
             return Finding("hostile", name, f"gains {points} points that it did not earn")
