@@ -129,6 +129,9 @@ class Workers:
     def discard(self) -> None:
         """End the worker; the next test gets another."""
         if self._process is not None:
+            if self.sandbox.isolation.level != "L3":
+                # One made ready ahead shares the scratch folder: wait until this one's is gone.
+                self._process.kill()
             self._process.close()
         self._process = self._session = None
 

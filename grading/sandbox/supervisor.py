@@ -71,15 +71,16 @@ class Supervisor:
             # One that was about to end keeps its own status, whatever is sent to it.
             alive = not done and code == -signal.SIGKILL
             answer |= {"status": code, "alive": alive, "peak": usage.ru_maxrss * 1024}
-        if reply:
-            with contextlib.suppress(OSError):
-                control.send(self._ctl, answer)
         if self._plan.level != "L3":
+            # Before the answer: the next worker must find nothing of this one.
             if pid is not None:
                 with contextlib.suppress(OSError):
                     os.killpg(pid, signal.SIGKILL)
             self._end_strays()
             shutil.rmtree(os.path.join(self._scratch, str(n)), ignore_errors=True)
+        if reply:
+            with contextlib.suppress(OSError):
+                control.send(self._ctl, answer)
 
     def _end_strays(self) -> None:
         """Kill and reap what workers left: orphans become children of this process."""
