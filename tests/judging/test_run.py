@@ -277,10 +277,10 @@ def test_pytest_of_a_student_runs_the_same_files(
 
 def test_a_hopeless_loop_is_tried_once_for_all_its_cases(graded: Grade) -> None:
     source = SOLUTION.replace("return self.line(x)", "while True: pass")
-    report = graded(source, test_seconds=1)
+    report = graded(source, test_seconds=3)
     lost = by_name(report)["test_net"]
     assert lost.status == "timeout" and "endless loop" in lost.symptom
-    assert lost.duration_s < 2.5  # one case of two, and that one was the worker's third test
+    assert lost.duration_s < 5.5  # two cases would take 6 s at least; the rest is for a busy machine
 
 
 def test_without_a_reference_the_last_call_is_shown(tmp_path: Path, graded: Grade) -> None:
