@@ -39,9 +39,11 @@ def judge(server: ForkServer) -> WarmJudge:
 @each_part
 @pytest.mark.timeout(300)
 def test_a_sample_of_the_audit_is_green(part: Part, server: ForkServer, judge: WarmJudge) -> None:
-    outcome = audit_part(part, server, judge, seeds=2, sample=6, jobs=os.cpu_count() or 1)
+    # Beside other tests, in a worker of pytest-xdist, one core is all there is.
+    jobs = 1 if "PYTEST_XDIST_WORKER" in os.environ else os.cpu_count() or 1
+    outcome = audit_part(part, server, judge, seeds=2, sample=5, jobs=jobs)
     assert not outcome.findings, "\n".join(map(str, outcome.findings))
-    assert outcome.alternatives >= 3 and outcome.mistakes == 6
+    assert (outcome.alternatives, outcome.mistakes, outcome.hostile) == (5, 5, 5)
     # Naming is a help, not a promise: a mistake of noise draws other numbers than its twin.
     assert outcome.named + outcome.named_as_twin >= outcome.mistakes // 2, outcome.unnamed
 

@@ -182,7 +182,8 @@ def audit_part(
 
     Args:
         seeds: how often the solution is graded, each time with inputs of a new seed.
-        sample: try so many mistakes and alternatives, spread evenly; 0 tries all.
+        sample: try so many mistakes, alternatives and hostile submissions, spread evenly; 0 tries
+            all.
         levels: isolation levels that will do.
         jobs: processes that judge side by side.
         say: told what is being tried.
@@ -212,7 +213,9 @@ def audit_part(
             outcome.alternatives += 1
             outcome.accepted += finding is None
             outcome.add(finding)
-        for finding in crew.each("try_hostile", list(auditor.hostile)):
+        names = list(auditor.hostile)
+        names = [names[number] for number in _spread(len(names), sample)]
+        for finding in crew.each("try_hostile", names):
             say("hostile")
             outcome.hostile += 1
             outcome.repelled += finding is None

@@ -272,7 +272,9 @@ def _claim(value: Any, index: int, path: str = "", depth: int = 0) -> None:
             _claim(item, index, f"{path}[{i}]", depth + 1)
     elif depth < 3 and isinstance(value, dict):
         for key, item in value.items():
-            _claim(item, index, f"{path}[{key!r}]", depth + 1)
+            # `repr` of a tensor as key takes minutes, of a long integer it raises.
+            if (type(key) is str and len(key) < 100) or (type(key) is int and abs(key) < 2**63):
+                _claim(item, index, f"{path}[{key!r}]", depth + 1)
 
 
 def is_quiet(info: Info, name: str | None) -> bool:

@@ -32,7 +32,7 @@ _EVERY_S = 15.0  # between lines of progress where there is no terminal
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Try N mistakes and N alternatives, evenly spread; 0 tries all.",
+    help="Try N mistakes, alternatives and hostile ones, evenly spread; 0 tries all.",
 )
 @click.option(
     "--jobs",
