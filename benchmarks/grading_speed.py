@@ -6,6 +6,8 @@ warm  one isolated submission, against a forked child of a warm parent that runs
       the same test files in process
 loss  what each failed test adds (a fresh worker, the replays that explain it)
 cold  `grade run PART`, against plain `pytest` on the same files
+class the public tests of each of ten submissions by one warm judge, against a fresh process of
+      plain `pytest` for each, which is the least that a grader without a border needs
 watch from saving the file to the new score, beyond the tests' own time
 """
 
@@ -99,6 +101,25 @@ def cold(part: Part, student: Path, count: int) -> None:
     say("cold", rows)
 
 
+def class_run(part: Part, student: Path, graded: Callable[[], Report], count: int) -> None:
+    """A class of ten; the tests are few, as in the graders that others use."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    plain = [sys.executable, "-m", "pytest", *plain_arguments(part, student)]
+    plain.remove(str(part.hidden_tests))
+
+    def fresh() -> None:
+        for _ in range(10):
+            subprocess.run(plain, check=True, stdout=subprocess.DEVNULL, cwd=ROOT, env=environment)
+
+    def warm() -> None:
+        for _ in range(10):
+            graded()
+
+    cases = sum(len(task.tests) for task in graded().parts[0].tasks)
+    say("class", pairs(warm, fresh, max(count // 4, 1)))
+    print(f"       ten submissions each, {cases} test functions")
+
+
 def watch(part: Part, source: str, count: int) -> None:
     """Save a file that `grade watch` watches, and wait until the new score is printed."""
     with tempfile.TemporaryDirectory() as folder:
@@ -146,8 +167,8 @@ def main() -> None:
         mistake = read_bank(part.misconceptions_file)[0]
         (wrong / f"{part.name}.py").write_text(mistake.applied_to(source), encoding="utf-8")
 
-        def isolated(path: Path, explain: bool = True) -> Report:
-            options = Options(explain=explain)
+        def isolated(path: Path, explain: bool = True, public: bool = False) -> Report:
+            options = Options(explain=explain, public_only=public)
             return judge.run(partial(grade, [part], path, server, options))
 
         report = isolated(right)
@@ -165,6 +186,7 @@ def main() -> None:
             print(f"loss   {extra:8.1f} ms for each of {failed} failed tests, {what}")
         if not arguments.warm:
             cold(part, student, arguments.pairs)
+            class_run(part, student, partial(isolated, right, public=True), arguments.pairs)
     server.close()
     if not arguments.warm:
         watch(part, source, 5)

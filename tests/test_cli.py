@@ -133,6 +133,31 @@ def test_explain_shows_task_and_section(run: Run, course: Path) -> None:
     assert "50 points" in out and "test_double_gradient" in out and "Twice." in out
 
 
+def test_explain_takes_a_function_and_the_start_of_a_name(run: Run, course: Path) -> None:
+    for name in ("net", "tiny/net", "forward", "Net.forward", "ne"):
+        assert "tiny/net\n" in run("explain", name)[1], name
+    manifest = course / "assignments/day/assignment.toml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace('"noisy"', '"nearly"'), encoding="utf-8")
+    code, _, err = run("explain", "ne")
+    assert code == 2 and "tiny/nearly, tiny/net" in err
+
+
+def test_explain_shows_a_docstring_for_a_drawn_formula(run: Run, course: Path) -> None:
+    guide = course / "assignments/day/tiny.md"
+    text = guide.read_text(encoding="utf-8")
+    guide.write_text(text.replace("Twice.", "$$y = \\tfrac42 x$$"), encoding="utf-8")
+    student = course / "assignments/day/student/tiny.py"
+    student.write_text(
+        'raise SystemExit("never run")\ndef double(x):\n    """y = 4/2 x."""\n', encoding="utf-8"
+    )
+    _, out, _ = run("explain", "double")
+    assert "tfrac" not in out and "drawn in the guide" in out
+    assert out.rstrip().endswith("y = 4/2 x.")
+    student.write_text("def double(:", encoding="utf-8")
+    assert run("explain", "double")[0] == 0
+
+
 def test_skeletons_are_compared_and_written(run: Run, course: Path) -> None:
     path = course / "assignments/day/student/tiny.py"
     assert run("skeleton")[0] == 0

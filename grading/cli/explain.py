@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from grading.cli.options import assignments_option, complete_task, load
 from grading.errors import UsageError
 
+if TYPE_CHECKING:
+    from grading.scoring import Part, Task
+
 
 @click.command("explain")
 @click.argument("task", shell_complete=complete_task)
 @assignments_option
 def command(task: str, assignments: Path | None) -> None:
-    """Show TASK (or PART/TASK): its function, points, tests and section of the guide."""
+    """Show TASK (or PART/TASK, or a function): its points, tests, and section of the guide."""
     from rich.markdown import Markdown
 
-    from grading.cli.guide import section
+    from grading.cli.guide import docstring, section
     from grading.reports import make_console
 
-    wanted, _, rest = task.rpartition("/")
     parts = [part for assignment in load(assignments) for part in assignment.parts]
-    found = [
-        (part, item)
-        for part in parts
-        for item in part.tasks
-        if item.name == rest and wanted in ("", part.name)
-    ]
-    if not found:
-        import difflib
-
-        names = [item.name for part in parts for item in part.tasks]
-        near = difflib.get_close_matches(rest, names, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
-        raise UsageError(f"There is no task {rest!r}.", hint)
-    if len(found) > 1:
-        homes = ", ".join(f"{part.name}/{item.name}" for part, item in found)
-        raise UsageError(f"The task {rest!r} is in several parts.", f"Name one of {homes}.")
-    part, item = found[0]
+    part, item = _find(parts, task)
     console = make_console()
     kind = "bonus points" if item.bonus else "points"
     time = f", about {item.minutes} minutes" if item.minutes else ""
@@ -58,3 +45,33 @@ def command(task: str, assignments: Path | None) -> None:
     if text:
         console.print()
         console.print(Markdown(text))
+    for name in item.functions:
+        words = docstring(part.student_file, name)
+        if words:
+            console.print(f"\n{name}", style="bold", markup=False)
+            console.print(words, markup=False, highlight=False)
+
+
+def _find(parts: list[Part], text: str) -> tuple[Part, Task]:
+    """The task with this name, else the one that asks for this function, else the only one whose
+    name begins so; `PART/` in front chooses among equals."""
+    wanted, _, rest = text.rpartition("/")
+    pairs = [(part, item) for part in parts if wanted in ("", part.name) for item in part.tasks]
+    found: list[tuple[Part, Task]] = []
+    for fits in (
+        lambda item: item.name == rest,
+        lambda item: any(rest in (name, name.rpartition(".")[2]) for name in item.functions),
+        lambda item: item.name.startswith(rest),
+    ):
+        found = found or [(part, item) for part, item in pairs if fits(item)]
+    if not found:
+        import difflib
+
+        names = list(dict.fromkeys(item.name for _, item in pairs))
+        near = difflib.get_close_matches(rest, names, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
+        raise UsageError(f"There is no task {rest!r}.", hint)
+    if len(found) > 1:
+        homes = ", ".join(f"{part.name}/{item.name}" for part, item in found)
+        raise UsageError(f"The task {rest!r} could be several.", f"Name one of {homes}.")
+    return found[0]

@@ -1,13 +1,15 @@
-"""One section of a guide, for reading in the terminal."""
+"""One section of a guide and the docstrings that go with it, for reading in the terminal."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 from grading.scoring.anchors import slug
 
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*$")
+_FORMULA = re.compile(r"\$\$.+?\$\$", re.DOTALL)
 _HINTS = re.compile(r"<details>.*?</details>\s*", re.DOTALL)
 
 
@@ -15,7 +17,8 @@ def section(guide: Path, anchor: str) -> str:
     """The markdown from the heading with this anchor to the next of its rank, "" if not there.
 
     Folded hints are left out: a terminal cannot fold them, and unfolded they would give too much
-    away.
+    away. So are displayed formulas, which a terminal shows as LaTeX: the docstring has them in
+    plain text.
     """
     if not guide.is_file():
         return ""
@@ -33,4 +36,21 @@ def section(guide: Path, anchor: str) -> str:
             out.append(line)
     text = "\n".join(out)
     note = "\n\n*(Hints in three steps are folded in the guide.)*" if _HINTS.search(text) else ""
-    return _HINTS.sub("", text) + note
+    return _FORMULA.sub("*(drawn in the guide; in plain text below)*", _HINTS.sub("", text)) + note
+
+
+def docstring(file: Path, name: str) -> str:
+    """The docstring of `function` or `Class.method` in a Python file that is read, not run; "" if
+    there is none."""
+    try:
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+    except (OSError, SyntaxError, ValueError):
+        return ""
+    node: ast.AST | None = None
+    for part in name.split("."):
+        node = next((item for item in body if getattr(item, "name", None) == part), None)
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            return ""
+        body = node.body
+    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
+    return ast.get_docstring(node) or ""
