@@ -71,13 +71,21 @@ def run_seed(config: pytest.Config) -> str:
     return config.stash[run_seed_key]
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say once how to have the same inputs again, where something failed."""
+    if run_seed_key in config.stash and terminalreporter.stats.get("failed"):
+        seed = config.stash[run_seed_key]
+        terminalreporter.write_line(f"The same inputs again: add --course-seed {seed}")
+
+
 @pytest.fixture
 def student(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The student's module: call its functions and make its models as if it were imported here."""
     from grading.judging import seeds
 
     seed = run_seed(request.config)
-    request.node.add_report_section("setup", "course", f"repeat with --course-seed {seed}")
     with request.config.stash.get(provider_key, _in_process)(request) as module:
         # Last of all: importing the student's file draws numbers too.
         seeds.seed_judge(seeds.test_seed(seed, request.node.name))
