@@ -1,0 +1,1 @@
+"""The lab: provided code that trains, measures and shows generative models."""
