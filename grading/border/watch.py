@@ -23,9 +23,13 @@ class Watched:
     tensor: torch.Tensor
     version: int
     kept: torch.Tensor | None
+    needs: bool
 
     def changed(self) -> bool:
-        """Whether a large one's version moved or a small one's bytes, as `.data` writes do."""
+        """Whether a large one's version moved or a small one's bytes, as `.data` writes do; or
+        whether a leaf began or ceased to require a gradient."""
+        if self.tensor.is_leaf and self.tensor.requires_grad != self.needs:
+            return True
         if self.kept is None:
             return version(self.tensor) != self.version
         return not same_bytes(self.tensor, self.kept)
@@ -75,7 +79,7 @@ def watch(named: Iterator[tuple[str, torch.Tensor]]) -> list[Watched]:
     for place, tensor in named:
         if len(found) >= MAX_TENSORS:
             break
-        found.append(Watched(place, tensor, version(tensor), _copy(tensor)))
+        found.append(Watched(place, tensor, version(tensor), _copy(tensor), tensor.requires_grad))
     return found
 
 

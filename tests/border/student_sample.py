@@ -155,6 +155,10 @@ def change_data(x):
     return 0.0
 
 
+def freeze_input(x):
+    return 2 * x.requires_grad_(not x.requires_grad).detach()
+
+
 def draws():
     return torch.rand(2), random.random(), np.random.rand()
 

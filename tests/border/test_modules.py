@@ -223,6 +223,15 @@ def test_a_changed_input_is_found(student: Any, name: str) -> None:
     student.identity(nan)
 
 
+@pytest.mark.parametrize("needs", [True, False])
+def test_an_input_that_is_frozen_or_thawed_is_found(student: Any, needs: bool) -> None:
+    x = torch.ones(3, requires_grad=needs)
+    with pytest.raises(InputChanged, match="freeze_input"):
+        student.freeze_input(x)
+    with student.in_place(torch.zeros(1)), pytest.raises(InputChanged):
+        student.freeze_input(x.detach().clone().requires_grad_(needs))
+
+
 def test_a_changed_input_never_reaches_the_judge(session: Any) -> None:
     x = torch.ones(3)
     with pytest.raises(InputChanged):
