@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lab.errors import ConfigError
 
@@ -57,6 +57,12 @@ class LossConfig(Section):
     iwae_samples: Positive = 1  # above 1: train on the importance-weighted bound
     corrupt: Literal["none", "mask", "gaussian", "salt_pepper"] = "none"  # denoising autoencoders
     corrupt_level: Fraction = 0.3
+
+    @model_validator(mode="after")
+    def _one_objective(self) -> LossConfig:
+        if self.iwae_samples > 1 and self.free_bits > 0:
+            raise ValueError("the importance-weighted bound has no free bits, set one of them to 0")
+        return self
 
 
 class OptimConfig(Section):
@@ -119,7 +125,7 @@ def load(source: str | Path, changes: tuple[str, ...] | list[str] = ()) -> Confi
     values = _read(path)
     for change in changes:
         _apply(values, change)
-    return parse(values, str(path))
+    return parse(values, f"{path} with --set" if changes else str(path))
 
 
 def changed(config: Config, changes: tuple[str, ...] | list[str]) -> Config:
@@ -213,6 +219,11 @@ def _explain(error: ValidationError, where: str) -> tuple[str, str]:
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(known)}."
         return f"{where}: unknown key {key}.", hint
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{where}: {key}: {message}.", "Correct that section."
+    if first["type"] == "model_type":
+        return f"{where}: {key} is a section.", f"Write its keys below `{key}:`."
     given = repr(first.get("input"))
     given = given if len(given) <= 60 else given[:57] + "..."
-    return f"{where}: {key} is {given}: {first['msg'].lower()}.", "Correct that line."
+    return f"{where}: {key} is {given}: {message.lower()}.", "Correct that line."

@@ -245,6 +245,7 @@ def _unequal(run_vae: Run, run_dae: Run) -> list[str]:
     one, other = run_vae.config, run_dae.config
     pairs = {
         "data": (one.data.name, other.data.name),
+        "parameters": (_size(run_vae), _size(run_dae)),
         "latent dimensions": (one.model.latent_dim, other.model.latent_dim),
         "epochs": (run_vae.epoch, run_dae.epoch),
         "reconstruction loss": (one.loss.recon, other.loss.recon),
@@ -254,6 +255,10 @@ def _unequal(run_vae: Run, run_dae: Run) -> list[str]:
         for what, (a, b) in pairs.items()
         if a != b
     ]
+
+
+def _size(run: Run) -> str:
+    return f"{sum(weight.numel() for weight in run.model.parameters()):,} ({run.config.model.name})"
 
 
 def _verdict(vae: dict[str, float], dae: dict[str, float], corruption: _Corruption) -> list[str]:

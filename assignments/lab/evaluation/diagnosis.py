@@ -15,14 +15,15 @@ from lab.models.base import LatentModel
 _FEWEST = 32  # images; variances of fewer say nothing about the data set
 _SAMPLES = 1000
 _HUGE_VARIANCE = 100.0  # training guide 5.4
-# Set by VAEs of 20 dimensions on MNIST: β = 1 must pass, β = 0.1 and 0 must show holes.
-_MEAN_OFF = 0.5  # prior standard deviations; 0.4 with β = 1
-_MISMATCH = 0.25  # nats a dimension; 0.04 with β = 1, 0.26 with 0.1, 18 with 0
-_ROUND_TRIP = 4.0  # 1.4 with β = 1, 8 with 0.1, 30 with 0
+# Set by VAEConv with 20 dimensions after 2 or 3 epochs of MNIST: β = 1 must pass, β = 0.1 and 0
+# must show holes, β = 10 and 100 must show blur and collapse.
+_MEAN_OFF = 0.5  # prior standard deviations; 0.4 with β = 1, 3 with 0
+_MISMATCH = 0.25  # nats a dimension; 0.03 with β = 1, 0.2 with 0.1, 5 with 0
+_ROUND_TRIP = 4.0  # 1.4 with β = 1, 8 with 0.1, 70 with 0
 _ROUND_TRIP_LEAST = 0.1  # below it, even the prior's codes come back
-_SAME = 0.01  # 0.8 with β = 1, 2e-7 with β = 100
-_ALIKE = 0.4  # 0.7 with β = 1, 0.25 with 0, 0.003 with 100
-_BLURRY = 0.5  # 0.55 after 3 epochs of β = 1, 0.65 with 0.1
+_SAME = 0.01  # 0.8 with β = 1, 1e-6 with 100
+_ALIKE = 0.4  # 0.7 with β = 1, 0.3 with 10, 0.002 with 100
+_BLURRY = 0.5  # 0.64 with β = 1, 0.17 with 10, 0.04 with 100
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,9 @@ class Progress:
                 expand=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task("", total=self._steps, completed=self._done, state="")
+            self._task = self._bar.add_task(
+                f"epoch 1/{self._epochs}", total=self._steps, completed=self._done, state=""
+            )
         return self
 
     def __exit__(
