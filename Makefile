@@ -68,8 +68,9 @@ format: install-dev  ## format the code
 audit: install  ## prove that the tests of PART tell right from wrong
 	@$(BIN)/grade audit $(PART)
 
-bench: install-dev  ## measure the grader's speed, as ratios within one run
+bench: install-dev  ## measure the speed of grader and lab, as ratios within one run
 	@$(BIN)/python benchmarks/grading_speed.py
+	@$(BIN)/python benchmarks/training_speed.py
 
 skeletons: install  ## write student/PART.py anew from every solution.py
 	@$(BIN)/grade skeleton --write
@@ -111,7 +112,7 @@ guides: install-dev  ## run every guide in full with the reference (some minutes
 	@$(BIN)/python -m pytest tests/test_guides.py -m full_guides
 
 reference: install-dev  ## measure the table of reference numbers anew (some minutes)
-	@$(BIN)/python benchmarks/reference_numbers.py
+	@$(BIN)/python benchmarks/reference_numbers.py --write
 
 clean:  ## remove caches and the lab's outputs
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -135,9 +135,7 @@ class _Loop:
         """The rest of the running epoch; why the run must stop, if it must."""
         session, size = self.session, self.config.optim.batch_size
         start = self.row_at = time.perf_counter()
-        for x, _ in batches(
-            session.train, size, order=session.order(), device=session.precision.device
-        ):
+        for x, _ in batches(session.rest_of_epoch(), size, device=session.precision.device):
             self._step(x)
             self.images += len(x)
             if self.at.batch == session.steps_an_epoch:
