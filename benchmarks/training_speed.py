@@ -101,6 +101,8 @@ def lab(config: Config, dataset: Dataset) -> LatentModel:
     """The lab's loop, in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         result = train(config.model_copy(update={"outputs": Path(folder)}), dataset)
+        if result.stopped is not None:  # Ctrl-C or `timeout`: a part of a run has no speed
+            raise SystemExit(130)
         return open_run(result.outputs, "last").model
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
+import subprocess
+import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from grading.scoring import find_assignments
@@ -147,7 +154,7 @@ def claims_of_discrete_diffusion(ran: Ran, small: bool) -> None:
 
 
 def claims_of_review(ran: Ran, small: bool) -> None:
-    closed, _, drawn = numbers(ran, "closed form")
+    closed, *_, drawn = numbers(ran, "closed form")
     assert closed == pytest.approx(drawn, rel=0.02)
     assert ran.printed.rstrip().endswith("[0.25, 0.51, 0.75, 1.0] for t = 0 ... 3")
 
@@ -191,7 +198,7 @@ def test_the_data_cell_says_what_to_do_without_the_lab(
 ) -> None:
     cells = [cell.source for cell in guides.convert(guide).cells if "from lab" in cell.source]
     assert len(cells) == 1
-    monkeypatch.setitem(__import__("sys").modules, "lab", None)
+    monkeypatch.setitem(sys.modules, "lab", None)
     with pytest.raises(RuntimeError, match="make install-notebooks"):
         exec(cells[0], {})
 
@@ -273,6 +280,14 @@ def test_a_cell_that_raises_is_named(tmp_path: Path) -> None:
     assert caught.value.exit_code == 1
 
 
+@pytest.mark.parametrize("end", ["", "1 / 0"])
+def test_no_python_is_left_behind(tmp_path: Path, end: str) -> None:
+    guide = make(tmp_path, f"import os\nopen('pid', 'w').write(str(os.getpid()))\n{end}")
+    with contextlib.suppress(GuideError):
+        guides.run(guide, seconds=60)
+    assert not psutil.pid_exists(int((guide.folder / "pid").read_text()))
+
+
 def test_time_that_is_up_and_a_python_that_dies_are_told(tmp_path: Path) -> None:
     slow = make(tmp_path, "import time\n\ntime.sleep(60)")
     with pytest.raises(GuideError, match=r"code cell 2 .*the 3 seconds for this guide are over"):
@@ -282,17 +297,40 @@ def test_time_that_is_up_and_a_python_that_dies_are_told(tmp_path: Path) -> None
         guides.run(dead, seconds=60)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_ctrl_c_stops_the_guide_and_its_python(tmp_path: Path) -> None:
+    guide = make(
+        tmp_path, "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(90)"
+    )
+    code = "from lab import guides; guides.run(guides.find()[0])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    note = guide.folder / "pid"
+    while process.poll() is None and not (note.exists() and note.read_text()):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert told.strip().endswith("KeyboardInterrupt"), told
+    assert "AssertionError" not in told
+    assert not psutil.pid_exists(int(note.read_text()))
+
+
 def test_a_module_takes_the_student_s_place_in_a_copy(tmp_path: Path) -> None:
     cells = "import sys\nsys.path.insert(0, 'student')\nimport small\n\nprint(small.answer)"
+    cells += "\n\nimport os\nprint(os.path.basename(os.getcwd()), os.listdir())"
     guide = make(tmp_path, cells + "\n\nopen('left', 'w').close()")
     student, other = guide.folder / "student" / "small.py", tmp_path / "solution.py"
     student.write_text("answer = 'student'\n")
     other.write_text("answer = 'reference'\n")
     (guide.folder / "instructor").mkdir()
-    assert guides.run(guide, other, 60).printed == "reference\n"
+    printed = guides.run(guide, other, 60).printed
+    assert printed.startswith("reference\nday9_test ")  # the guides look at the folder's name
+    assert "small.md" in printed and "instructor" not in printed
     assert student.read_text() == "answer = 'student'\n"
     assert not (guide.folder / "left").exists()
-    assert guides.run(guide, seconds=60).printed == "student\n"
+    assert guides.run(guide, seconds=60).printed.startswith("student\n")
+    assert (guide.folder / "left").exists()
     with pytest.raises(GuideError, match="There is no file"):
         guides.run(guide, tmp_path / "none.py")
 
@@ -378,7 +416,7 @@ def test_two_notebooks_of_one_name_are_told(tmp_path: Path) -> None:
 
 def test_ordinary_markdown_is_no_guide_and_parts_can_be_chosen(tmp_path: Path) -> None:
     one, two = make(tmp_path, "a = 1", name="one"), make(tmp_path, "a = 1", name="two")
-    (one.folder / "README.md").write_text("# Read me\n\n---\nnot a header\n---\n")
+    (one.folder / "README.md").write_text("# Read me\n\n---\njupyter: {notebook: no}\n---\n")
     (one.folder / "other.md").write_text("---\ntitle: for a website\n---\n")
     assert guides.find(tmp_path) == [one, two]
     assert guides.find(tmp_path, ["two"]) == [two]

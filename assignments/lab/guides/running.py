@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import time
 from base64 import b64decode
@@ -72,6 +73,7 @@ def run(
     Raises:
         GuideError: a cell failed, or time was up; the sentence names the cell.
         MissingLibrary: the notebook libraries are not installed.
+        KeyboardInterrupt: someone pressed Ctrl-C; the guide's Python has been stopped.
     """
     notebook = convert(guide)
     if quick:
@@ -158,7 +160,11 @@ def _execute(
         on_cell_start=begin,
     )
     try:
-        client.execute(cleanup_kc=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+        client.execute(
+            cleanup_kc=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            stderr=subprocess.DEVNULL,  # the cells' own comes back with their outputs
+        )
     except CellExecutionError as error:
         what = re.sub(r"\s+", " ", f"{error.ename}: {error.evalue}").strip(": ")
         raise _stopped(guide, notebook, at, what) from None
@@ -168,6 +174,10 @@ def _execute(
     except DeadKernelError:
         what = "its Python died, perhaps for want of memory"
         raise _stopped(guide, notebook, at, what) from None
+    except AssertionError:
+        if client.kc is None:  # nbclient stops the kernel at Ctrl-C, then stumbles over that
+            raise KeyboardInterrupt from None
+        raise
     except (RuntimeError, OSError) as error:
         raise GuideError(
             f"No Python could be started for the guide {guide.part}: {last_line(error)}.",
