@@ -32,9 +32,7 @@ class Record:
     value: float
 
 
-def append(
-    path: Path, phase: str, epoch: float, step: int, metrics: Mapping[str, float]
-) -> None:
+def append(path: Path, phase: str, epoch: float, step: int, metrics: Mapping[str, float]) -> None:
     """Add a row for each metric; writes the header first where the file is new.
 
     Raises:

@@ -104,5 +104,10 @@ def _opened_or_trained(
 
     if not outputs.best.exists():
         where.print(f"No autoencoder in {outputs.root} yet: training one.", markup=False)
-        train(load(config, [*changes, f"outputs={outputs.root}"]), dataset, console=where)
+        made = train(load(config, [*changes, f"outputs={outputs.root}"]), dataset, console=where)
+        if made.stopped is not None:
+            raise CheckpointError(
+                f"The training of the autoencoder in {outputs.root} was stopped.",
+                f"Go on with `lab train --config {config} --outputs {outputs.root} --resume`.",
+            )
     return _opened(outputs.root)
