@@ -179,9 +179,9 @@ def hierarchical(text: str) -> list[Row]:
 
 def toy(text: str) -> list[Row]:
     """Two moons: energy distance of samples to fresh data."""
-    value = number(text, r"^samples +([-\d.]+)")
-    floor = number(text, r"^other data +([-\d.]+)")
-    normal = number(text, r"^N\(0, I\) +([-\d.]+)")
+    value = number(text, r"^samples +energy distance +([-\d.]+)")
+    floor = number(text, r"^other data +energy distance +([-\d.]+)")
+    normal = number(text, r"^N\(0, I\) +energy distance +([-\d.]+)")
     said = f"{value:.4f} (other data {floor:.4f}, N(0, I) {normal:.4f})"
     what = "`toy_diffusion`: two moons, energy distance of 4,000 samples"
     return [Row(what, "below 0.01", said, value < 0.01)]
