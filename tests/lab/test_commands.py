@@ -143,7 +143,13 @@ def test_control_c_loses_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lab", "train", "-c", "smoke", "-o", "o", "--epochs", "2000"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        # A shell's background job ignores SIGINT, and so would the training, as it should.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         last = tmp_path / "o/ckpts/last.pt"
         end = time.monotonic() + 90
