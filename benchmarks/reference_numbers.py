@@ -209,7 +209,7 @@ def table(rows: list[Row], seconds: float) -> str:
         *(f"| {r.what} | {r.asked} | {r.value} | {'✓' if r.holds else '✗'} |" for r in rows),
         "",
         f"{os.cpu_count()} cores ({platform.machine()}), torch {torch.__version__}, "
-        f"{seconds / 60:.0f} minutes in all.",
+        f"{seconds:.0f} s in all.",
         "",
     ]
     return "\n".join(lines)
