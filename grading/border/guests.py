@@ -114,7 +114,7 @@ def caps_of(thing: Any) -> str:
     return caps
 
 
-def library_class(module: nn.Module) -> str:
+def torch_class(module: nn.Module) -> str:
     """The name in torch.nn of the nearest class that a module is of; `Module` if of none."""
     for cls in type(module).__mro__:
         if (

@@ -167,7 +167,7 @@ class JudgePeer(Peer):
         """A module as the worker imitates it: calls come back here, parameters are mirrored."""
         return [
             self._share(module, out),
-            guests.library_class(module),
+            guests.torch_class(module),
             module.training,
             guests.methods_of(module),
             guests.attributes_of(module),
