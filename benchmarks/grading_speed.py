@@ -4,7 +4,8 @@
 
 warm  one isolated submission, against a forked child of a warm parent that runs pytest.main on
       the same test files in process
-loss  what each failed test adds (a fresh worker, the replays that explain it)
+loss  what each failed case of a test adds (a fresh worker that runs it again, and the replays
+      that explain it)
 cold  `grade run PART`, against plain `pytest` on the same files
 class the public tests of each of ten submissions by one warm judge, against a fresh process of
       plain `pytest` for each, which is the least that a grader without a border needs
@@ -101,6 +102,19 @@ def cold(part: Part, student: Path, count: int) -> None:
     say("cold", rows)
 
 
+class Failures:
+    """A listener that counts the cases that failed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def collected(self, count: int) -> None:
+        self.count = 0
+
+    def ended(self, name: str, status: str) -> None:
+        self.count += status != "passed"
+
+
 def class_run(part: Part, student: Path, graded: Callable[[], Report], count: int) -> None:
     """A class of ten; the tests are few, as in the graders that others use."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -167,9 +181,11 @@ def main() -> None:
         mistake = read_bank(part.misconceptions_file)[0]
         (wrong / f"{part.name}.py").write_text(mistake.applied_to(source), encoding="utf-8")
 
+        failures = Failures()
+
         def isolated(path: Path, explain: bool = True, public: bool = False) -> Report:
             options = Options(explain=explain, public_only=public)
-            return judge.run(partial(grade, [part], path, server, options))
+            return judge.run(partial(grade, [part], path, server, options), listener=failures)
 
         report = isolated(right)
         assert report.score == 100, report
@@ -177,13 +193,14 @@ def main() -> None:
         print(f"{part.name}, isolation {report.isolation}, tests' own time {own * 1e3:.0f} ms")
         rows = pairs(lambda: isolated(right), lambda: in_process(part, student), arguments.pairs)
         say("warm", rows)
-        failed = sum(t.status != "passed" for k in isolated(wrong).parts[0].tasks for t in k.tests)
+        isolated(wrong)
+        failed = failures.count
         for explain, what in ((False, "judged again"), (True, "judged again and explained")):
             rows = pairs(
                 partial(isolated, wrong, explain), partial(isolated, right), arguments.pairs
             )
             extra = statistics.median(a - b for a, b in rows) * 1e3 / failed
-            print(f"loss   {extra:8.1f} ms for each of {failed} failed tests, {what}")
+            print(f"loss   {extra:8.1f} ms for each of {failed} failed cases, {what}")
         if not arguments.warm:
             cold(part, student, arguments.pairs)
             class_run(part, student, partial(isolated, right, public=True), arguments.pairs)

@@ -40,9 +40,12 @@ def run_tests(
     Raises:
         GraderError: a test file cannot be collected, there is no sandbox, or pytest itself failed.
     """
-    from pytest_jsonreport.plugin import JSONReport
+    import pytest_jsonreport.plugin as json_report
+    import pytest_timeout  # type: ignore[import-untyped]
 
-    reporter = JSONReport()
+    from grading.judging import plugin
+
+    reporter = json_report.JSONReport()
     told = io.StringIO()
     _forget(files)
     with _own_environment(), contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
@@ -52,7 +55,8 @@ def run_tests(
                 *(["-m", keyword] if keyword else []),
                 *map(str, files),
             ],
-            plugins=[judge, reporter],
+            # As modules: for `-p NAME` pytest reads the metadata of every installed package.
+            plugins=[plugin, pytest_timeout, json_report, judge, reporter],
         )
     if judge.refused is not None:
         raise judge.refused
@@ -78,10 +82,8 @@ def _options(folder: Path, test_seconds: float) -> list[str]:
         "--tb=no",
         "--no-summary",
         "-pno:faulthandler",
-        "-pgrading.judging.plugin",
-        "-ppytest_timeout",
+        "-pno:logging",
         f"--timeout={test_seconds * _GUARD_FACTOR + 20:.0f}",
-        "-ppytest_jsonreport.plugin",
         "--json-report-file=none",
         "--json-report-omit=collectors",
         "--json-report-omit=keywords",
@@ -90,10 +92,9 @@ def _options(folder: Path, test_seconds: float) -> list[str]:
 
 def _forget(files: Sequence[Path]) -> None:
     """Drop imported test files: pytest would take them for those of another course or time."""
-    names = {path.name for path in files}
-    for name, module in list(sys.modules.items()):
-        if Path(getattr(module, "__file__", None) or "").name in names:
-            del sys.modules[name]
+    names = {path.stem for path in files}
+    for name in [name for name in sys.modules if name.rpartition(".")[2] in names]:
+        del sys.modules[name]
 
 
 @contextlib.contextmanager

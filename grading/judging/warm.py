@@ -41,7 +41,11 @@ def preload(*, everything: bool = False) -> None:
         if everything:
             import importlib
 
+            from _pytest.config import default_plugins
+
             for name in (
+                "pdb",
+                *(f"_pytest.{plugin}" for plugin in default_plugins),
                 "torch._dynamo",
                 "torch.distributed.tensor",
                 "torch.distributions",
@@ -51,11 +55,13 @@ def preload(*, everything: bool = False) -> None:
                 "pytest_jsonreport.plugin",
                 "grading.border",
                 "grading.check",
+                "grading.judging.ceiling",
                 "grading.judging.diagnosis",
                 "grading.judging.judge",
                 "grading.judging.plugin",
                 "grading.judging.run",
                 "grading.judging.session",
+                "grading.judging.workers",
                 "grading.sandbox",
                 "grading.scoring",
             ):
