@@ -28,6 +28,7 @@ class Entry:
         guide: section of the guide that clears the mistake up, "" = the task's own.
         replaces: qualified name of the definition it stands in for, such as "VAE.encode".
         source: its text, dedented, without the decorator.
+        unseeded: its numbers differ from run to run, whatever the seed.
     """
 
     task: str
@@ -36,6 +37,7 @@ class Entry:
     guide: str
     replaces: str
     source: str
+    unseeded: bool = False
 
     def applied_to(self, solution: str) -> str:
         """The solution's text with this definition in place of the original one."""
@@ -43,7 +45,7 @@ class Entry:
 
 
 def mistake(
-    task: str, slug: str, says: str, *, guide: str = "", replaces: str = ""
+    task: str, slug: str, says: str, *, guide: str = "", replaces: str = "", unseeded: bool = False
 ) -> Callable[[_Def], _Def]:
     """Register the decorated definition as a wrong implementation that students write.
 
@@ -53,6 +55,8 @@ def mistake(
         says: one sentence to the student that names the mistake and what it does.
         guide: anchor of the guide's section; the task's own when left out.
         replaces: qualified name that it stands in for; the definition's own name when left out.
+        unseeded: it draws noise that no seed repeats, so that its numbers cannot tell who made it:
+            a test that fails with the same symptom is enough.
     """
     return _as_it_is
 
@@ -118,6 +122,9 @@ def _entry(path: Path, kind: str, call: ast.Call, node: _Definition, lines: list
     given = dict(zip(order, call.args, strict=False))
     given |= {keyword.arg or "": keyword.value for keyword in call.keywords}
     values = {"task": "", "slug": "", "says": "", "guide": "", "replaces": node.name}
+    unseeded = False
+    if kind == "mistake" and "unseeded" in given:
+        unseeded = getattr(given.pop("unseeded"), "value", None) is True
     for name, value in given.items():
         try:
             values[name] = ast.literal_eval(value)
@@ -133,7 +140,7 @@ def _entry(path: Path, kind: str, call: ast.Call, node: _Definition, lines: list
             f"{path}, line {node.lineno}: @{kind} needs {', '.join(order)}.", "Add what is missing."
         )
     source = "".join(lines[node.lineno - 1 : node.end_lineno])
-    return Entry(**values, source=source)
+    return Entry(**values, source=source, unseeded=unseeded)
 
 
 def substitute(solution: str, qualified: str, replacement: str) -> str:

@@ -8,6 +8,7 @@ from grading.errors import GraderError
 
 BEGIN = "# BEGIN SOLUTION"
 END = "# END SOLUTION"
+NOT_IMPLEMENTED = "not implemented yet"
 _TODO = re.compile(r"^\s*# TODO\((?P<name>[A-Za-z_][\w.]*)\)")
 
 
@@ -46,7 +47,7 @@ def make_skeleton(solution: str, name: str = "solution.py") -> str:
             if not task:
                 raise _bad(name, number, "there is no `# TODO(name)` above the block")
             indent = line[: len(line) - len(line.lstrip())]
-            out.append(f'{indent}raise NotImplementedError("{task}: not implemented yet")\n')
+            out.append(f'{indent}raise NotImplementedError("{task}: {NOT_IMPLEMENTED}")\n')
             begun, body, task = number, 0, ""
             continue
         found = _TODO.match(line)
@@ -56,6 +57,12 @@ def make_skeleton(solution: str, name: str = "solution.py") -> str:
     if begun:
         raise _bad(name, begun, "the block is not closed")
     return "".join(out)
+
+
+def stub_of(message: str) -> str:
+    """The task whose stub raised this message, "" for a message that no stub gives."""
+    task, colon, rest = message.partition(": ")
+    return task if colon and rest == NOT_IMPLEMENTED else ""
 
 
 def _bad(name: str, line: int, why: str) -> GraderError:

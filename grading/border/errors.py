@@ -159,7 +159,7 @@ def own_frames(error: BaseException, own_file: str) -> list[tuple[int, str, str]
         for frame, line in traceback.walk_tb(error.__traceback__):
             if frame.f_code.co_filename == own_file:
                 source = linecache.getline(own_file, line).strip()
-                found.append((int(line), frame.f_code.co_name, safe_text(source, MAX_SOURCE)))
+                found.append((int(line), frame.f_code.co_qualname, safe_text(source, MAX_SOURCE)))
                 if len(found) > 4 * MAX_FRAMES:
                     del found[MAX_FRAMES // 2 : MAX_FRAMES]
         if isinstance(error, SyntaxError) and error.filename == own_file and error.lineno:

@@ -246,7 +246,7 @@ class Peer(Codec):
         number, is_leaf = _two(note)
         if type(number) is not int or not (tensor.is_floating_point() or tensor.is_complex()):
             raise ProtocolError("bad autograd note")
-        leaf = tensor.requires_grad_()
+        leaf = tensor.data.requires_grad_()  # no view of the frame: errors would call it one
         setattr(leaf, TAG, Token(number, self.releases))
         inc.leaves.append((number, leaf))
         if is_leaf is True:

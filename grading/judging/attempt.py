@@ -45,6 +45,11 @@ class Attempt:
 attempt_key: pytest.StashKey[Attempt] = pytest.StashKey()
 
 
+def task_of(item: pytest.Item) -> str:
+    """The task that a test is marked with, "" for none."""
+    return next((mark.args[0] for mark in item.iter_markers("task")), "")
+
+
 def run_attempt(item: pytest.Item, nextitem: pytest.Item | None) -> Attempt:
     """Run setup, call and teardown of `item` once, without telling pytest's reporters yet."""
     attempt = item.stash[attempt_key] = Attempt()

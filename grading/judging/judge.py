@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -11,7 +11,7 @@ import pytest
 
 from grading.border import WorkerDied
 from grading.errors import CourseError
-from grading.judging.attempt import Attempt, remember_error, remember_trace, run_attempt
+from grading.judging.attempt import Attempt, remember_error, remember_trace, run_attempt, task_of
 from grading.judging.plugin import provider_key, run_seed_key
 from grading.judging.snippet import last_call
 from grading.judging.verdict import Verdict, classify
@@ -19,6 +19,7 @@ from grading.judging.verdict import Verdict, classify
 if TYPE_CHECKING:
     from grading.judging.diagnosis import Diagnosis
     from grading.judging.workers import Workers
+    from grading.scoring import Task
 
 VERDICT = "latent-week-verdict"  # name of the user property that carries a verdict
 
@@ -41,6 +42,7 @@ class Judge:
         diagnosis: names mistakes and calls; None where there is no reference solution.
         explains: show the last call of a lost point where there is no diagnosis.
         seed: the run's seed.
+        tasks: the part's.
         test_seconds: time limit of one test, all its calls together.
         part_seconds: time limit of all tests; what has not begun by then is a timeout.
         listener: told how far the tests are.
@@ -53,6 +55,7 @@ class Judge:
         *,
         seed: str,
         file_name: str,
+        tasks: Sequence[Task],
         test_seconds: float,
         part_seconds: float,
         explains: bool = True,
@@ -62,6 +65,7 @@ class Judge:
         self._diagnosis = diagnosis
         self._seed = seed
         self._file_name = file_name
+        self._tasks = tasks
         self._test_seconds = test_seconds
         self._ends = time.monotonic() + part_seconds
         self._listener = listener
@@ -137,13 +141,13 @@ class Judge:
                 symptom="Your code did not come back within the time limit: an endless loop?",
             )
         attempt = run_attempt(item, nextitem)
-        verdict = classify(attempt.error, self._file_name)
+        verdict = self._classify(item, attempt)
         if attempt.outcome == "failed" and self._deserves_another(verdict):
             # An earlier test may have left the worker in a state of its own making: a fresh one,
             # the same seed, and that verdict counts.
             self._workers.discard()
             attempt = run_attempt(item, nextitem)
-            verdict = classify(attempt.error, self._file_name)
+            verdict = self._classify(item, attempt)
             self._workers.expect_another()
         if verdict.status == "timeout":
             self._endless.add(function)
@@ -156,6 +160,16 @@ class Judge:
         if self._explains and not verdict.not_implemented and time.monotonic() < self._ends:
             self._explain(item, attempt, verdict)
         return attempt, verdict
+
+    def _classify(self, item: pytest.Item, attempt: Attempt) -> Verdict:
+        name = task_of(item)
+        others = {
+            function: task.name
+            for task in self._tasks
+            if task.name != name
+            for function in (task.name, *task.functions)
+        }
+        return classify(attempt.error, self._file_name, task=name, others=others)
 
     def _explain(self, item: pytest.Item, attempt: Attempt, verdict: Verdict) -> None:
         """Add to a verdict what may help; whatever fails in here leaves it as it stands.

@@ -12,10 +12,15 @@ from torch import Tensor
 _ELEMENTS = 24  # of a tensor that is written out
 
 
-def literal(value: Any) -> str | None:
-    """Python source that gives `value` (numbers to 6 digits), None when it would be too long."""
+def literal(value: Any, *, leaves: bool = False) -> str | None:
+    """Python source that gives `value` (numbers to 6 digits), None when it would be too long.
+
+    Args:
+        leaves: write of tensors that they require a gradient, where they do.
+    """
     if isinstance(value, Tensor):
-        return _tensor(value.detach())
+        text = _tensor(value.detach())
+        return f"{text}.requires_grad_()" if text and leaves and value.requires_grad else text
     if isinstance(value, float):
         return _float(value)
     if isinstance(value, (bool, int, type(None), torch.dtype)):
@@ -23,7 +28,7 @@ def literal(value: Any) -> str | None:
     if isinstance(value, str):
         return repr(value) if len(value) <= 60 else None
     if isinstance(value, (list, tuple)):
-        items = [literal(item) for item in value]
+        items = [literal(item, leaves=leaves) for item in value]
         if len(items) > 8 or any(item is None for item in items):
             return None
         text = ", ".join(str(item) for item in items)
@@ -31,12 +36,12 @@ def literal(value: Any) -> str | None:
             return f"[{text}]"
         return f"({text},)" if len(items) == 1 else f"({text})"
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        pairs = {key: literal(item) for key, item in value.items()}
+        pairs = {key: literal(item, leaves=leaves) for key, item in value.items()}
         if len(pairs) > 8 or None in pairs.values():
             return None
         return "{" + ", ".join(f"{key!r}: {item}" for key, item in pairs.items()) + "}"
     if isinstance(value, SimpleNamespace):
-        fields = {key: literal(item) for key, item in vars(value).items()}
+        fields = {key: literal(item, leaves=leaves) for key, item in vars(value).items()}
         if None in fields.values():
             return None
         return "SimpleNamespace(" + ", ".join(f"{k}={v}" for k, v in fields.items()) + ")"

@@ -142,6 +142,7 @@ def _judge(
         diagnosis,
         seed=options.seed,
         file_name=f"{part.name}.py",
+        tasks=part.tasks,
         test_seconds=seconds,
         part_seconds=options.part_seconds,
         explains=options.explain,

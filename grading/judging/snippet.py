@@ -1,9 +1,9 @@
-"""The call that went wrong, as a few lines that a student can paste into a Python prompt."""
+"""The call that went wrong, as small as it can be and still go wrong."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
@@ -15,7 +15,7 @@ from torch import Tensor
 from grading.border import LocalStudent, follow
 from grading.check import show
 from grading.judging.likeness import alike
-from grading.judging.literals import literal
+from grading.judging.lines import Step, write_lines
 
 if TYPE_CHECKING:
     from grading.border import Call, Trace
@@ -33,22 +33,13 @@ class CallText:
 
 
 @dataclass(frozen=True)
-class _Step:
-    """One call to make: `owner` is the number of the step that made the object, None = module."""
-
-    name: str
-    owner: int | None
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    seed: int
-
-
-@dataclass(frozen=True)
 class _Seen:
-    """What the last step gave: its result and the gradients of its tensor arguments."""
+    """What the last step gave: its result, the gradients of its tensor arguments, and the
+    arguments themselves when it was done."""
 
     result: Any
     grads: tuple[Tensor | None, ...] = ()
+    after: tuple[Any, ...] = ()
 
 
 def write_call(
@@ -70,16 +61,32 @@ def write_call(
     if steps is None:
         return CallText()
     reference = LocalStudent(solution)
+    with ExitStack() as allowed:
+        if _try(reference, steps) is None:  # it changes its arguments, as the test allows
+            for side in (reference, student):
+                if side is not None:
+                    allowed.enter_context(side.in_place())
+        return _write(part, steps, solution, reference, student)
+
+
+def _write(
+    part: str, steps: list[Step], solution: ModuleType, reference: Any, student: Any
+) -> CallText:
     due = _try(reference, steps)
     random = due is not None and not _same(due, _try(reference, _reseeded(steps)))
     if student is not None and due is not None and not random:
         for small in _smaller(steps):
             got, want = _try(student, small), _try(reference, small)
             if want is not None and (got is None or not _same(got, want)):
-                code = _code(part, small, solution, random=False, grads=_grads_differ(got, want))
+                backward = _grads_differ(got, want)
+                leaves = backward or (got is None and _try(student, _detached(small)) is not None)
+                place = _changed_otherwise(got, want)
+                code = write_lines(
+                    part, small, solution, leaves=leaves, backward=backward, changed=place
+                )
                 if code:
                     return CallText(code, *_difference(got, want))
-    code = _code(part, steps, solution, random=random)
+    code = write_lines(part, steps, solution, random=random)
     return CallText(code or "")
 
 
@@ -94,10 +101,10 @@ def last_call(part: str, trace: Trace | None, student: Any) -> str:
         return ""
     once = None if student is None else _try(student, steps)
     random = once is not None and not _same(once, _try(student, _reseeded(steps)))
-    return _code(part, steps, student, random=random)
+    return write_lines(part, steps, student, random=random)
 
 
-def _steps(trace: Trace, culprit: int) -> list[_Step] | None:
+def _steps(trace: Trace, culprit: int) -> list[Step] | None:
     """The call and, before it, those that made the object it is a method of."""
     chain: list[Call] = []
     index: int | None = culprit
@@ -110,7 +117,7 @@ def _steps(trace: Trace, culprit: int) -> list[_Step] | None:
     chain.reverse()
     numbers = {call.index: number for number, call in enumerate(chain)}
     return [
-        _Step(
+        Step(
             call.name,
             None if call.owner is None else numbers[call.owner],
             tuple(call.args),
@@ -121,11 +128,11 @@ def _steps(trace: Trace, culprit: int) -> list[_Step] | None:
     ]
 
 
-def _reseeded(steps: list[_Step]) -> list[_Step]:
+def _reseeded(steps: list[Step]) -> list[Step]:
     return [*steps[:-1], replace(steps[-1], seed=steps[-1].seed ^ 1)]
 
 
-def _try(student: Any, steps: list[_Step]) -> _Seen | None:
+def _try(student: Any, steps: list[Step]) -> _Seen | None:
     """Make the calls; None when one of them raises."""
     made: list[Any] = []
     leaves: list[Tensor] = []
@@ -136,18 +143,16 @@ def _try(student: Any, steps: list[_Step]) -> _Seen | None:
             fresh = _mapped(step, partial(_leaf, leaves=leaves))
             target = student if step.owner is None else made[step.owner]
             call = follow(target, step.name)
-            torch.manual_seed(step.seed)
+            torch.default_generator.manual_seed(step.seed)
             made.append(call(*fresh.args, **fresh.kwargs))
-        return _Seen(made[-1], _gradients(made[-1], leaves))
+        return _Seen(made[-1], _gradients(made[-1], leaves), (*fresh.args, *fresh.kwargs.values()))
     except Exception:
         return None
     finally:
         torch.set_rng_state(state)
 
 
-def _leaf(value: Any, leaves: list[Tensor]) -> Any:
-    if not isinstance(value, Tensor):
-        return value
+def _leaf(value: Tensor, leaves: list[Tensor]) -> Tensor:
     copy = value.detach().clone()
     if value.requires_grad:
         leaves.append(copy.requires_grad_())
@@ -161,7 +166,20 @@ def _gradients(result: Any, leaves: list[Tensor]) -> tuple[Tensor | None, ...]:
 
 
 def _same(a: _Seen, b: _Seen | None) -> bool:
-    return b is not None and alike(a.result, b.result) and alike(list(a.grads), list(b.grads))
+    return (
+        b is not None
+        and alike(a.result, b.result)
+        and alike(list(a.grads), list(b.grads))
+        and alike(_plain(a.after), _plain(b.after))
+    )
+
+
+def _changed_otherwise(got: _Seen | None, want: _Seen) -> int | None:
+    """The place of the argument in which alone the two differ, None where there is more or none."""
+    if got is None or not alike(_plain(got.result), _plain(want.result)):
+        return None
+    places = range(len(want.after))
+    return next((i for i in places if not alike(_plain(got.after[i]), _plain(want.after[i]))), None)
 
 
 def _grads_differ(got: _Seen | None, want: _Seen) -> bool:
@@ -171,12 +189,15 @@ def _grads_differ(got: _Seen | None, want: _Seen) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    return value.detach() if isinstance(value, Tensor) else value
+    return _through(value, Tensor.detach)
 
 
 def _difference(got: _Seen | None, want: _Seen) -> tuple[str, str]:
     if got is None:
-        return "an error", show(want.result)
+        return "an error", "no error" if want.result is None else show(want.result)
+    place = _changed_otherwise(got, want)
+    if place is not None:
+        return show(_plain(got.after[place])), show(_plain(want.after[place]))
     if _grads_differ(got, want):
         if isinstance(got.result, Tensor) and not got.result.requires_grad:
             return "a result without a gradient", "a result that gradients flow back from"
@@ -186,7 +207,7 @@ def _difference(got: _Seen | None, want: _Seen) -> tuple[str, str]:
     return show(got.result), show(want.result)
 
 
-def _smaller(steps: list[_Step]) -> Iterator[list[_Step]]:
+def _smaller(steps: list[Step]) -> Iterator[list[Step]]:
     """Simpler versions of the last call, the simplest first; the call itself comes last."""
     # A model made from seed 0 goes wrong as well as any other, and is quicker to type.
     makers = [replace(step, seed=0) for step in steps[:-1]]
@@ -200,75 +221,36 @@ def _smaller(steps: list[_Step]) -> Iterator[list[_Step]]:
     yield [*makers, last]
 
 
-def _mapped(step: _Step, change: Callable[[Any], Any]) -> _Step:
+def _mapped(step: Step, change: Callable[[Tensor], Tensor]) -> Step:
     return replace(
         step,
-        args=tuple(change(value) for value in step.args),
-        kwargs={key: change(value) for key, value in step.kwargs.items()},
+        args=tuple(_through(value, change) for value in step.args),
+        kwargs={key: _through(value, change) for key, value in step.kwargs.items()},
     )
 
 
-def _cut(value: Any, rows: int, dims: int) -> Any:
-    if not isinstance(value, Tensor) or value.dim() == 0:
+def _through(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """`value` with each tensor in it changed; lists and dicts are new ones."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if type(value) in (list, tuple):
+        return type(value)(_through(item, change) for item in value)
+    if type(value) is dict:
+        return {key: _through(item, change) for key, item in value.items()}
+    return value
+
+
+def _detached(steps: list[Step]) -> list[Step]:
+    return [_mapped(step, Tensor.detach) for step in steps]
+
+
+def _cut(value: Tensor, rows: int, dims: int) -> Tensor:
+    if value.dim() == 0:
         return value
     return _rounded(value[tuple(slice(0, rows) for _ in value.shape[:dims])])
 
 
-def _rounded(value: Any) -> Any:
-    if not isinstance(value, Tensor) or not value.is_floating_point():
+def _rounded(value: Tensor) -> Tensor:
+    if not value.is_floating_point():
         return value
     return value.detach().mul(100).round().div(100).requires_grad_(value.requires_grad)
-
-
-def _code(part: str, steps: list[_Step], module: Any, *, random: bool, grads: bool = False) -> str:
-    """The lines themselves; "" when an argument cannot be written down."""
-    lines = [f"from {part} import {steps[0].name}"]
-    seeded = random or len(steps) > 1  # a model's weights are drawn when it is made
-    needs_torch = seeded
-    for number, step in enumerate(steps):
-        names = _argument_names(step, module, steps)
-        written: list[str] = []
-        for name, value in zip(names, (*step.args, *step.kwargs.values()), strict=True):
-            text = literal(value)
-            if text is None:
-                return ""
-            if isinstance(value, Tensor):
-                needs_torch = True
-                gradient = ".requires_grad_()" if grads and value.requires_grad else ""
-                variable = name or f"x{len(written)}"
-                lines.append(f"{variable} = {text}{gradient}")
-                text = variable
-            elif text.startswith("SimpleNamespace"):
-                lines.insert(0, "from types import SimpleNamespace")
-            written.append(text)
-        for place, key in enumerate(step.kwargs, start=len(step.args)):
-            written[place] = f"{key}={written[place]}"
-        if seeded and (number == 0 or random):
-            lines.append(f"torch.manual_seed({step.seed})")
-        target = "" if step.owner is None else f"model{'' if step.name == '__call__' else '.'}"
-        name = "" if step.name == "__call__" else step.name
-        call = f"{target}{name}({', '.join(written)})"
-        lines.append(call if number == len(steps) - 1 else f"model = {call}")
-    if needs_torch:
-        lines.insert(0, "import torch")
-    if grads:
-        lines[-1] = f"out = {lines[-1]}"
-        lines.append("out.sum().backward()")
-    return "\n".join(lines)
-
-
-def _argument_names(step: _Step, module: Any, steps: list[_Step]) -> list[str]:
-    """What the module calls the arguments, "" where that cannot be told."""
-    names: list[str] = []
-    try:
-        if step.owner is None:
-            parameters = list(inspect.signature(getattr(module, step.name)).parameters)
-        else:
-            made = getattr(module, steps[step.owner].name)
-            method = "forward" if step.name == "__call__" else step.name
-            parameters = list(inspect.signature(getattr(made, method)).parameters)[1:]
-        names = parameters[: len(step.args)]
-    except Exception:
-        names = []  # a student's module may be anything
-    names += [""] * (len(step.args) - len(names))
-    return [*names, *step.kwargs]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from grading.check import Mismatch
-
-NOT_IMPLEMENTED = "not implemented yet"
+from grading.skeleton import NOT_IMPLEMENTED, stub_of
 
 
 @dataclass
@@ -41,12 +41,20 @@ class Verdict:
         return asdict(self)
 
 
-def classify(error: BaseException | None, file_name: str) -> Verdict:
+def classify(
+    error: BaseException | None,
+    file_name: str,
+    *,
+    task: str = "",
+    others: Mapping[str, str] | None = None,
+) -> Verdict:
     """The verdict that an exception of a test stands for.
 
     Args:
         error: what ended the test; None is a test that passed.
         file_name: the student's file, for messages.
+        task: the one that the test belongs to.
+        others: function to task, for the other tasks of the part, in which the cause may lie.
     """
     from grading.border import StudentError, WorkerDied
 
@@ -55,7 +63,7 @@ def classify(error: BaseException | None, file_name: str) -> Verdict:
     if isinstance(error, WorkerDied):
         return _died(error)
     if isinstance(error, StudentError):
-        return _raised(error, file_name)
+        return _raised(error, file_name, task, others or {})
     if isinstance(error, Mismatch):
         return Verdict(
             status="failed",
@@ -92,20 +100,26 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _raised(error: Any, file_name: str) -> Verdict:
-    if isinstance(error, NotImplementedError):
+def _raised(error: Any, file_name: str, task: str, others: Mapping[str, str]) -> Verdict:
+    stub = stub_of(str(error)) if isinstance(error, NotImplementedError) else ""
+    if stub in others:
+        text = f"{task} needs {others[stub]} here, which is not implemented yet."
+        return Verdict(status="failed", message=text, symptom=text)
+    if stub:
         return Verdict(
             status="failed", message=NOT_IMPLEMENTED, symptom=NOT_IMPLEMENTED, not_implemented=True
         )
-    where = ""
+    where = elsewhere = ""
     if error.frames and not isinstance(error, SyntaxError):  # which names its own line
         line, function, source = error.frames[-1]
         where = f" ({file_name}, line {line}, in {function}: {source.strip()})"
+        if function in others:
+            elsewhere = f" in {function}, which is part of another task"
     first = _line(f"{error.type_name}: {error.message}".strip().split("\n", 1)[0])
     where = " " + _line(where) if where else ""
     return Verdict(
         status="failed",
         message=f"Your code raised {first}{where}"[:1000],
-        symptom=f"Your code raised {error.type_name}.",
+        symptom=f"Your code raised {error.type_name}{elsewhere}.",
         got=f"{first[:300]}{where}",
     )

@@ -163,7 +163,7 @@ def test_an_error_inside_backward(open_session: Any) -> None:
     x = torch.ones(2, requires_grad=True)
     with pytest.raises(ValueError, match="no gradient here") as caught:
         session.student.f(x).sum().backward()
-    assert caught.value.where() == "line 6, in backward"
+    assert caught.value.where() == "line 6, in F.backward"
     assert session.student.f(x).shape == (2,)
 
 

@@ -1040,6 +1040,7 @@ def reparameterize(mu, logvar):
     "reparameterize",
     "clock_seed",
     "The noise is seeded from the clock: torch.manual_seed no longer makes a run repeatable.",
+    unseeded=True,
 )
 def reparameterize(mu, logvar):
     generator = torch.Generator()

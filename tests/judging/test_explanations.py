@@ -1,0 +1,245 @@
+"""What a lost point tells: the exception, the call to paste, the known mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grading.scoring import PartReport, TestReport
+from tests.judging.conftest import Grade
+from tests.judging.course import PUBLIC, SOLUTION, write_course
+
+# A second course: a function that changes a list of tensors, as an average of weights does.
+MOVE = """
+import torch
+
+
+def step(x):
+    # TODO(step): ~1 line, 1 min
+    # BEGIN SOLUTION
+    return 0.5 * x
+    # END SOLUTION
+
+
+def move(values, x):
+    # TODO(move): ~3 lines, 1 min
+    # BEGIN SOLUTION
+    with torch.no_grad():
+        for value in values:
+            value += step(x)
+    # END SOLUTION
+"""
+MOVE_MANIFEST = """
+schema = "latent-week/assignment/1"
+day = "day"
+title = "A day"
+[[part]]
+name = "tiny"
+title = "A tiny part"
+[[part.task]]
+name = "step"
+function = "step"
+title = "Step"
+guide = "#double"
+points = 40
+[part.task.tests]
+public = { test_step = 1 }
+[[part.task]]
+name = "move"
+function = "move"
+title = "Move"
+guide = "#net"
+points = 60
+[part.task.tests]
+public = { test_move = 1, test_move_leaves = 1 }
+hidden = { test_noise = 1 }
+"""
+MOVE_PUBLIC = """
+import pytest, torch
+from grading import check
+
+@pytest.mark.task("step")
+def test_step(student):
+    check.close(student.step(torch.ones(2)), torch.full((2,), 0.5), "Not a half.")
+
+@pytest.mark.task("move")
+def test_move(student):
+    values = [torch.zeros(4), torch.ones(4)]
+    with student.in_place(values):
+        student.move(values, x=torch.ones(4))
+    check.close(values[1], torch.full((4,), 1.5), "Not moved by half of x.")
+
+@pytest.mark.task("move")
+def test_move_leaves(student):
+    values = [torch.zeros(4, requires_grad=True)]
+    with student.in_place(values):
+        student.move(values, torch.ones(4))
+    check.close(values[0].detach(), torch.full((4,), 0.5), "Leaves were not moved.")
+"""
+MOVE_HIDDEN = """
+import pytest, torch
+from grading import check
+
+@pytest.mark.task("move")
+def test_noise(student):
+    values = [torch.zeros(4)]
+    with student.in_place(values):
+        student.move(values, torch.randn(4))
+    first = values[0].clone()
+    torch.manual_seed(0)
+    check.that(bool((first.abs() < 3).all()), "Moved far too far.")
+"""
+
+
+def by_name(report: PartReport) -> dict[str, TestReport]:
+    return {test.name: test for task in report.tasks for test in task.tests}
+
+
+def lost_of(graded: Grade, tmp_path: Path, old: str, new: str) -> dict[str, TestReport]:
+    """The tests of the second course that fail when `old` becomes `new` in its solution."""
+    part = write_course(
+        tmp_path / "move", manifest=MOVE_MANIFEST, public=MOVE_PUBLIC, hidden=MOVE_HIDDEN,
+        solution=MOVE,
+    )  # fmt: skip
+    assert MOVE.count(old) == 1
+    report = graded(MOVE.replace(old, new), part=part)
+    return {name: test for name, test in by_name(report).items() if test.status != "passed"}
+
+
+def test_a_known_mistake_is_named_by_the_tests_that_tell_it_from_its_twin(graded: Grade) -> None:
+    report = graded(SOLUTION.replace("return 2 * x", "return x + 3"))
+    tests = by_name(report)
+    assert tests["test_double_three"].status == "passed"
+    named = tests["test_double_random"].misconception
+    assert named is not None and (named.slug, named.guide) == ("plus_three", "tiny.md#plus")
+
+
+def test_a_mistake_that_nobody_knows_is_not_named(graded: Grade) -> None:
+    report = graded(SOLUTION.replace("return 2 * x", "return 2 * x + 1"))
+    lost = [test for test in by_name(report).values() if test.status != "passed"]
+    assert lost and not any(test.misconception for test in lost)
+
+
+def test_the_call_can_be_pasted_and_goes_wrong_as_told(graded: Grade, tmp_path: Path) -> None:
+    source = SOLUTION.replace("return 2 * x", "return x * x")
+    lost = by_name(graded(source))["test_double_random"]
+    assert "torch.tensor" in lost.call and len(lost.call) < 400
+    out = paste(lost.call, source)
+    numbers = [float(text) for text in lost.got.split("[")[1].rstrip("]").split(",")]
+    assert out.reshape(-1).tolist() == pytest.approx(numbers, rel=1e-4)
+    assert lost.got != lost.expected
+
+
+def test_the_call_of_a_model_makes_the_model_first(graded: Grade, tmp_path: Path) -> None:
+    source = SOLUTION.replace("return self.line(x)", "return torch.relu(self.line(x))")
+    lost = by_name(graded(source))["test_net"]
+    assert "model = Net(2)" in lost.call and lost.call.endswith("model(x)")
+    assert bool((paste(lost.call, source) >= 0).all())
+    assert lost.misconception is not None and lost.misconception.slug == "relu"
+
+
+def test_an_exception_names_the_line(graded: Grade) -> None:
+    source = SOLUTION.replace("return 2 * x", "return x.nothing")
+    message = by_name(graded(source))["test_double_three"].message
+    line = 1 + source[: source.index("x.nothing")].count("\n")
+    assert f"(tiny.py, line {line}, in double: return x.nothing)" in message
+
+
+def test_without_a_reference_the_last_call_is_shown(tmp_path: Path, graded: Grade) -> None:
+    template = write_course(tmp_path / "template")
+    for path in sorted(template.instructor_folder.iterdir()):
+        path.unlink()
+    source = SOLUTION.replace("return 2 * x", "return x * x")
+    lost = by_name(graded(source, part=template))["test_double_three"]
+    assert lost.call == ("import torch\nfrom tiny import double\nx = torch.tensor([3.])\ndouble(x)")
+    assert (lost.got, lost.expected) == ("shape (1,): [9]", "shape (1,): [6]")
+
+
+def test_the_call_that_changes_its_arguments_shows_them(graded: Grade, tmp_path: Path) -> None:
+    lost = lost_of(graded, tmp_path, "value += step(x)", "value += 2 * step(x)")["test_move"]
+    lines = lost.call.splitlines()
+    assert lines[0] == "import torch"
+    assert lines[2].startswith("values = [torch.tensor(")
+    assert lines[-1] == "values"
+    changed = paste(lost.call, MOVE.replace("value += step(x)", "value += 2 * step(x)"))
+    assert [value.tolist() for value in changed] == [[1.0, 1.0], [2.0, 2.0]]
+    assert "1.5" in lost.expected and "1.5" not in lost.got
+
+
+def test_the_call_says_that_its_arguments_require_a_gradient(graded: Grade, tmp_path: Path) -> None:
+    lost = lost_of(graded, tmp_path, "with torch.no_grad():", "if True:")
+    assert list(lost) == ["test_move_leaves"]
+    test = lost["test_move_leaves"]
+    # What is in process a leaf is one in the worker too, and not a view of what came in.
+    assert "RuntimeError: a leaf Variable that requires grad" in test.message
+    assert "torch.tensor([0., 0.]).requires_grad_()" in test.call
+    with pytest.raises(RuntimeError, match="a leaf Variable"):
+        paste(test.call, MOVE.replace("with torch.no_grad():", "if True:"))
+
+
+def test_a_stub_of_another_task_is_named(graded: Grade, tmp_path: Path) -> None:
+    lost = lost_of(
+        graded, tmp_path, "return 0.5 * x", 'raise NotImplementedError("step: not implemented yet")'
+    )
+    assert lost["test_step"].not_implemented
+    assert not lost["test_move"].not_implemented
+    assert lost["test_move"].symptom == "move needs step here, which is not implemented yet."
+
+
+def test_an_exception_in_another_task_names_that_task(graded: Grade, tmp_path: Path) -> None:
+    lost = lost_of(graded, tmp_path, "return 0.5 * x", "return 0.5 * x.nothing")
+    assert lost["test_step"].symptom == "Your code raised AttributeError."
+    assert lost["test_move"].symptom.endswith(
+        "AttributeError in step, which is part of another task."
+    )
+
+
+def test_an_error_that_no_stub_raised_is_the_students_own(graded: Grade) -> None:
+    source = SOLUTION.replace("return 2 * x", "raise NotImplementedError('some other time')")
+    lost = by_name(graded(source))["test_double_three"]
+    assert not lost.not_implemented
+    assert "NotImplementedError: some other time" in lost.message
+
+
+def test_a_mistake_is_named_when_the_test_cannot_use_the_result(
+    graded: Grade, tmp_path: Path
+) -> None:
+    three = "student.double(torch.tensor([3.0]))"
+    part = write_course(tmp_path / "other", public=PUBLIC.replace(three, f"{three}.clone()"))
+    entry = '@mistake("double", "nothing", "The return is missing.")\ndef double(x):\n    2 * x\n'
+    bank(part.misconceptions_file, entry)
+    report = graded(SOLUTION.replace("return 2 * x", "2 * x"), part=part)
+    lost = by_name(report)["test_double_three"]
+    assert "'NoneType' object has no attribute 'clone'" in lost.message
+    assert lost.misconception is not None and lost.misconception.slug == "nothing"
+
+
+def test_a_mistake_without_a_seed_is_known_by_its_symptom(graded: Grade, tmp_path: Path) -> None:
+    clock = (
+        "def double(x):\n"
+        "    generator = torch.Generator()\n"
+        "    generator.seed()\n"
+        "    return 2 * x + torch.rand(x.shape, generator=generator)\n"
+    )
+    source = SOLUTION.replace("    return 2 * x\n", clock.partition("\n")[2])
+    for told, slug in (("", None), (", unseeded=True", "clock")):
+        part = write_course(tmp_path / f"course{bool(told)}")
+        bank(part.misconceptions_file, f'@mistake("double", "clock", "No seed."{told})\n{clock}')
+        lost = by_name(graded(source, part=part))["test_double_three"]
+        assert (lost.misconception.slug if lost.misconception else None) == slug
+
+
+def bank(path: Path, entry: str) -> None:
+    """Add a mistake to a bank."""
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n{entry}", encoding="utf-8")
+
+
+def paste(call: str, source: str) -> Any:
+    """What the last line of a shown call gives, with the student's file in reach."""
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    *lines, last = [line for line in call.splitlines() if not line.startswith("from tiny")]
+    exec("\n".join(lines), namespace)
+    return eval(last, namespace)
