@@ -148,10 +148,15 @@ def close(got: Any, expected: Any, symptom: str, *, rtol: float = 1e-4, atol: fl
     if bool(off.any()):
         if not isinstance(got, Tensor):
             raise Mismatch(symptom, show(got), show(want))  # a number has no dtype to show
-        raise Mismatch(symptom, *_worst(have, want, off))
+        raise Mismatch(symptom, *show_both(have, want, off))
 
 
-def _worst(have: Tensor, want: Tensor, off: Tensor) -> tuple[str, str]:
+def show_both(have: Tensor, want: Tensor, off: Tensor) -> tuple[str, str]:
+    """Two tensors of one shape, each in one line in which a difference can be seen.
+
+    Args:
+        off: bool, of the same shape: where they differ, somewhere at least.
+    """
     if have.numel() <= _SHOWN:
         return show(have), show(want)
     index = tuple(int(i) for i in off.nonzero()[0])

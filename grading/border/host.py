@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -22,6 +23,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 __tracebackhide__ = True  # pytest shows the test and the student's file instead
+
+OWN = "student"  # how a patch names the student's own module
 
 # Answered by lists, since a generator of theirs runs none of the student's code.
 LISTINGS = frozenset(
@@ -232,17 +235,32 @@ class Host:
             return getattr(importlib.import_module(module), name)(*args, **kwargs)
 
     def patch(self, dotted: str, replacement: Callable[..., Any]) -> None:
-        """Put `replacement` in place of a library's function until `unpatch`."""
+        """Put `replacement` in place of a function until `unpatch`.
+
+        Args:
+            dotted: a library's function such as "torch.randn_like", or "student.kl_divergence",
+                "student.VAE.encode" for one of the student's own, which need not be there.
+        """
         path, _, name = dotted.rpartition(".")
-        owner = find_owner(path)
-        self._patches.append((owner, name, getattr(owner, name)))
+        owner = self.owner_of(path)
+        self._patches.append((owner, name, vars(owner).get(name, _MISSING)))
+        if isinstance(owner, type) and not isinstance(replacement, types.FunctionType):
+            replacement = _method(replacement)  # or it would be called without `self`
         setattr(owner, name, replacement)
+
+    def owner_of(self, path: str) -> Any:
+        """The module or class that holds what a patch replaces."""
+        first, *rest = path.split(".")
+        return functools.reduce(getattr, rest, self.root) if first == OWN else find_owner(path)
 
     def unpatch(self) -> None:
         """Undo all patches."""
         while self._patches:
             owner, name, value = self._patches.pop()
-            setattr(owner, name, value)
+            if value is _MISSING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
 
     def log_start(self) -> None:
         """Begin to note random draws."""
@@ -265,6 +283,13 @@ class Host:
 
     def _noting(self) -> Any:
         return _NOTHING if self._log is None else self._mode(self._log)
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    return method
 
 
 class _Nothing:

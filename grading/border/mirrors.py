@@ -276,8 +276,7 @@ class Mirrors:
         made = (
             nn.Parameter(value, requires_grad=needs)
             if is_parameter
-            # Not the tensor itself: it is a view of the frame, and errors would call it one.
-            else value.data.requires_grad_(needs)
+            else value.requires_grad_(needs)
         )
         if grad is not None:
             made.grad = grad

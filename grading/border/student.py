@@ -18,7 +18,10 @@ class Student(Proxy):
     __slots__ = ()
 
     def patch(self, dotted: str, replacement: Callable[..., Any]) -> None:
-        """Let student code call the judge's `replacement` for e.g. `torch.randn_like`."""
+        """Let student code call the judge's `replacement` for e.g. `torch.randn_like`.
+
+        `student.kl_divergence` and `student.VAE.encode` name functions of the student's own.
+        """
         self._border_core.backend.patch(dotted, replacement)
 
     def unpatch(self) -> None:

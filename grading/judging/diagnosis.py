@@ -22,6 +22,7 @@ from grading.judging.plugin import provider_key
 from grading.judging.snippet import write_call
 
 if TYPE_CHECKING:
+    from grading.judging.pieces import Pieces
     from grading.judging.verdict import Verdict
     from grading.judging.workers import Workers
     from grading.scoring import Part, RawResult
@@ -38,8 +39,10 @@ class Diagnosis:
     student made that mistake.
     """
 
-    def __init__(self, part: Part, workers: Workers) -> None:
+    def __init__(self, part: Part, workers: Workers, pieces: Pieces) -> None:
         self._part = part
+        self._pieces = pieces
+        self._lent: tuple[str, ...] = ()
         self._workers = workers
         self._solution = part.solution.read_text(encoding="utf-8")
         self._modules: dict[str, ModuleType] = {}
@@ -47,8 +50,15 @@ class Diagnosis:
         self._open: dict[str, list[Entry]] = {}  # task -> mistakes that fit all its failures so far
         self._ends: float | None = None
 
-    def explain(self, item: pytest.Item, attempt: Attempt, verdict: Verdict) -> None:
-        """Complete the verdict on a failed test: fault, call, misconception."""
+    def explain(
+        self, item: pytest.Item, attempt: Attempt, verdict: Verdict, lent: tuple[str, ...] = ()
+    ) -> None:
+        """Complete the verdict on a failed test: fault, call, misconception.
+
+        Args:
+            lent: functions of the reference that the student's code had in this attempt.
+        """
+        self._lent = lent
         if self._ends is None:
             self._ends = time.monotonic() + _BUDGET_S
         reference = self._replay(item, "solution", self._solution)
@@ -70,12 +80,17 @@ class Diagnosis:
                 for entry in self._known_mistakes(item, task, attempt)
             ]
         solution = self._module("solution", self._solution)
-        with self._workers.aside() as student:
+        with (
+            self._workers.aside() as student,
+            self._pieces.lent(student, () if student is None else lent),
+        ):
             text = write_call(self._part.name, attempt.trace, culprit, solution, student)
         verdict.call = text.code
-        if text.got:
+        if text.expected:
             # What the call shown gives, rather than the test's larger inputs.
-            verdict.got, verdict.expected = text.got, text.expected
+            verdict.expected = text.expected
+            if text.got or not isinstance(attempt.error, StudentError):
+                verdict.got = text.got or "an exception"
 
     def _known_mistakes(self, item: pytest.Item, task: str, attempt: Attempt) -> list[Entry]:
         candidates = self._open.get(task)
@@ -111,7 +126,8 @@ class Diagnosis:
             remember_trace(request, trace)
             student = LocalStudent(module, trace)
             try:
-                yield student
+                with self._pieces.lent(student, self._lent):
+                    yield student
             finally:
                 student.unpatch()
 
@@ -132,25 +148,33 @@ class Diagnosis:
         return found.guide if found else ""
 
 
-def name_mistakes(results: Sequence[RawResult]) -> list[RawResult]:
-    """Decide on one mistake for each failed test: the one that explains most tests.
+def name_mistakes(part: Part, results: Sequence[RawResult]) -> list[RawResult]:
+    """Decide on one mistake for each failed test: the one that explains most tests of its task.
 
     Mistakes that agree on one test's inputs part on another's, so that votes tell them apart; of
-    equals the first in the bank is taken.
+    equals the first in the bank is taken. One that explains less than half of what failed is a
+    coincidence, and would lead astray.
     """
-    votes = Counter(fit["slug"] for result in results for fit in result.detail.get("fits", ()))
-    return [
-        replace(
-            result,
-            detail={
-                **result.detail,
-                "misconception": max(fits, key=lambda fit: votes[fit["slug"]]),
-            },
-        )
-        if (fits := result.detail.get("fits"))
-        else result
+    task_of = {test.name: task.name for task in part.tasks for test in task.tests}
+    failed = Counter(task_of.get(result.function) for result in results if _looked_into(result))
+    votes = Counter(
+        (task_of.get(result.function), fit["slug"])
         for result in results
-    ]
+        for fit in result.detail.get("fits", ())
+    )
+    named = []
+    for result in results:
+        task, fits = task_of.get(result.function), result.detail.get("fits")
+        if fits:
+            best = max(fits, key=lambda fit: votes[task, fit["slug"]])
+            if 2 * votes[task, best["slug"]] >= failed[task]:
+                result = replace(result, detail={**result.detail, "misconception": best})
+        named.append(result)
+    return named
+
+
+def _looked_into(result: RawResult) -> bool:
+    return result.outcome == "failed" and result.detail.get("not_implemented") is not True
 
 
 def _same_failure(a: BaseException | None, b: BaseException | None) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
@@ -18,6 +18,7 @@ from grading.judging.verdict import Verdict, classify
 
 if TYPE_CHECKING:
     from grading.judging.diagnosis import Diagnosis
+    from grading.judging.pieces import Pieces
     from grading.judging.workers import Workers
     from grading.scoring import Task
 
@@ -43,6 +44,7 @@ class Judge:
         explains: show the last call of a lost point where there is no diagnosis.
         seed: the run's seed.
         tasks: the part's.
+        pieces: of the reference, for tests of tasks that use others; None without a reference.
         test_seconds: time limit of one test, all its calls together.
         part_seconds: time limit of all tests; what has not begun by then is a timeout.
         listener: told how far the tests are.
@@ -56,6 +58,7 @@ class Judge:
         seed: str,
         file_name: str,
         tasks: Sequence[Task],
+        pieces: Pieces | None = None,
         test_seconds: float,
         part_seconds: float,
         explains: bool = True,
@@ -66,6 +69,8 @@ class Judge:
         self._seed = seed
         self._file_name = file_name
         self._tasks = tasks
+        self._pieces = pieces
+        self._lending: tuple[str, ...] = ()  # functions of the reference, to the attempt that runs
         self._test_seconds = test_seconds
         self._ends = time.monotonic() + part_seconds
         self._listener = listener
@@ -79,7 +84,7 @@ class Judge:
         config.stash[run_seed_key] = self._seed
         config.stash[provider_key] = self._provide
 
-    @contextmanager
+    @contextlib.contextmanager
     def _provide(self, request: pytest.FixtureRequest) -> Iterator[Any]:
         left = self._ends - time.monotonic()
         if left <= 0:
@@ -89,7 +94,10 @@ class Judge:
         remember_trace(request, self._workers.trace)
         session.limit(min(self._test_seconds, max(self._ends - time.monotonic(), 0.01)))
         try:
-            yield session.student
+            with contextlib.ExitStack() as stack:
+                if self._pieces is not None:
+                    stack.enter_context(self._pieces.lent(session.student, self._lending))
+                yield session.student
         finally:
             session.unpatch()
 
@@ -149,17 +157,41 @@ class Judge:
             attempt = run_attempt(item, nextitem)
             verdict = self._classify(item, attempt)
             self._workers.expect_another()
+        lent = self._lendable(item) if attempt.outcome == "failed" else ()
+        if lent and not verdict.not_implemented:
+            attempt, verdict = self._with_pieces(item, nextitem, lent)
         if verdict.status == "timeout":
             self._endless.add(function)
         if self._workers.is_dead():
             self._workers.discard()
-        if attempt.outcome == "passed":
-            return attempt, Verdict()
         if attempt.outcome == "skipped":
-            return attempt, Verdict(status="missing", message="The test was skipped.")
-        if self._explains and not verdict.not_implemented and time.monotonic() < self._ends:
-            self._explain(item, attempt, verdict)
+            verdict = Verdict(status="missing", message="The test was skipped.")
+        elif attempt.outcome == "passed":
+            verdict = Verdict()
+        elif self._explains and not verdict.not_implemented and time.monotonic() < self._ends:
+            self._explain(item, attempt, verdict, lent)
+        if lent:
+            # It has called the reference's functions, and may have kept what they gave.
+            self._workers.discard()
         return attempt, verdict
+
+    def _lendable(self, item: pytest.Item) -> tuple[str, ...]:
+        """The functions of other tasks that the tested one may be given from the reference."""
+        if self._pieces is None or time.monotonic() >= self._ends:
+            return ()
+        return self._pieces.named_by(item)
+
+    def _with_pieces(
+        self, item: pytest.Item, nextitem: pytest.Item | None, names: tuple[str, ...]
+    ) -> tuple[Attempt, Verdict]:
+        """Judge once more with right pieces: what other tasks got wrong is lost there, not here."""
+        self._workers.discard()
+        self._lending = names
+        try:
+            attempt = run_attempt(item, nextitem)
+        finally:
+            self._lending = ()
+        return attempt, self._classify(item, attempt)
 
     def _classify(self, item: pytest.Item, attempt: Attempt) -> Verdict:
         name = task_of(item)
@@ -171,14 +203,16 @@ class Judge:
         }
         return classify(attempt.error, self._file_name, task=name, others=others)
 
-    def _explain(self, item: pytest.Item, attempt: Attempt, verdict: Verdict) -> None:
+    def _explain(
+        self, item: pytest.Item, attempt: Attempt, verdict: Verdict, lent: tuple[str, ...]
+    ) -> None:
         """Add to a verdict what may help; whatever fails in here leaves it as it stands.
 
         It handles values of the student's making, and none of them may cost anybody a point.
         """
         try:
             if self._diagnosis is not None:
-                self._diagnosis.explain(item, attempt, verdict)
+                self._diagnosis.explain(item, attempt, verdict, lent)
                 return
             with self._workers.aside() as student:
                 name = self._file_name.removesuffix(".py")

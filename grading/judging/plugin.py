@@ -35,6 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "task(name): the assignment task that a test belongs to")
+    config.addinivalue_line(
+        "markers",
+        "uses(*functions): functions of other tasks that the tested one calls; where the reference "
+        "is at hand a failed test is judged again with those of the reference",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

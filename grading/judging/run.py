@@ -118,7 +118,7 @@ def grade_part(
         return ungraded_part(
             part, "cannot_import", message, isolation=level, public_only=public_only
         )
-    return score_part(part, name_mistakes(results), isolation=level, public_only=public_only)
+    return score_part(part, name_mistakes(part, results), isolation=level, public_only=public_only)
 
 
 def _judge(
@@ -132,9 +132,11 @@ def _judge(
     from grading.judging.ceiling import memory_ceiling
     from grading.judging.diagnosis import Diagnosis
     from grading.judging.judge import Judge
+    from grading.judging.pieces import Pieces
     from grading.judging.session import run_tests
 
-    diagnosis = Diagnosis(part, workers) if options.explain and part.solution.is_file() else None
+    pieces = Pieces(part.solution) if part.solution.is_file() else None
+    diagnosis = Diagnosis(part, workers, pieces) if options.explain and pieces else None
     seconds = options.test_seconds or part.limits.test_seconds
     files = [part.public_tests] + ([] if public_only else [part.hidden_tests])
     judge = Judge(
@@ -143,6 +145,7 @@ def _judge(
         seed=options.seed,
         file_name=f"{part.name}.py",
         tasks=part.tasks,
+        pieces=pieces,
         test_seconds=seconds,
         part_seconds=options.part_seconds,
         explains=options.explain,

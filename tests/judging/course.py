@@ -141,6 +141,88 @@ GUIDE = (
 )
 
 
+# A second course: a function that changes a list of tensors, as an average of weights does.
+MOVE = """
+import torch
+
+
+def step(x):
+    # TODO(step): ~1 line, 1 min
+    # BEGIN SOLUTION
+    return 0.5 * x
+    # END SOLUTION
+
+
+def move(values, x):
+    # TODO(move): ~3 lines, 1 min
+    # BEGIN SOLUTION
+    with torch.no_grad():
+        for value in values:
+            value += step(x)
+    # END SOLUTION
+"""
+MOVE_MANIFEST = """
+schema = "latent-week/assignment/1"
+day = "day"
+title = "A day"
+[[part]]
+name = "tiny"
+title = "A tiny part"
+[[part.task]]
+name = "step"
+function = "step"
+title = "Step"
+guide = "#double"
+points = 40
+[part.task.tests]
+public = { test_step = 1 }
+[[part.task]]
+name = "move"
+function = "move"
+title = "Move"
+guide = "#net"
+points = 60
+[part.task.tests]
+public = { test_move = 1, test_move_leaves = 1 }
+hidden = { test_noise = 1 }
+"""
+MOVE_PUBLIC = """
+import pytest, torch
+from grading import check
+
+@pytest.mark.task("step")
+def test_step(student):
+    check.close(student.step(torch.ones(2)), torch.full((2,), 0.5), "Not a half.")
+
+@pytest.mark.task("move")
+def test_move(student):
+    values = [torch.zeros(4), torch.ones(4)]
+    with student.in_place(values):
+        student.move(values, x=torch.ones(4))
+    check.close(values[1], torch.full((4,), 1.5), "Not moved by half of x.")
+
+@pytest.mark.task("move")
+def test_move_leaves(student):
+    values = [torch.zeros(4, requires_grad=True)]
+    with student.in_place(values):
+        student.move(values, torch.ones(4))
+    check.close(values[0].detach(), torch.full((4,), 0.5), "Leaves were not moved.")
+"""
+MOVE_HIDDEN = """
+import pytest, torch
+from grading import check
+
+@pytest.mark.task("move")
+def test_noise(student):
+    values = [torch.zeros(4)]
+    with student.in_place(values):
+        student.move(values, torch.randn(4))
+    first = values[0].clone()
+    torch.manual_seed(0)
+    check.that(bool((first.abs() < 3).all()), "Moved far too far.")
+"""
+
+
 def write_course(
     root: Path,
     *,

@@ -115,6 +115,7 @@ def test_decode_gives_logits(student: Any) -> None:
 
 
 @pytest.mark.task("forward")
+@pytest.mark.uses("DenoisingAutoencoder.encode", "DenoisingAutoencoder.decode")
 def test_forward_is_decode_of_encode(student: Any) -> None:
     model, ours = same_layers(student, 6, 5, 3)
     x = torch.rand(4, 6)

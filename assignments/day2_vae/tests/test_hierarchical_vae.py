@@ -161,7 +161,11 @@ def test_decode_gives_logits(student: Any) -> None:
     check.close(logits, ours.dec(z1), "decode is not what the layer dec gives.")
 
 
+USES_SAMPLE = pytest.mark.uses("GenerativeModel.prior_z1", "GenerativeModel.decode")
+
+
 @pytest.mark.task("sample")
+@USES_SAMPLE
 def test_sample_shape(student: Any) -> None:
     gen = with_our_weights(student.GenerativeModel(2, 3, 5, 6), Down(2, 3, 5, 6))
     logits = check.shape(gen.sample(4), (4, 6), "sample(4) gives four rows of logits.")
@@ -170,6 +174,7 @@ def test_sample_shape(student: Any) -> None:
 
 
 @pytest.mark.task("sample")
+@USES_SAMPLE
 def test_sample_goes_down_the_chain(student: Any) -> None:
     ours = Down(2, 3, 5, 6)
     gen = with_our_weights(student.GenerativeModel(2, 3, 5, 6), ours)
@@ -216,7 +221,11 @@ def pair(*shape: int) -> tuple[Tensor, Tensor]:
     return torch.randn(shape), torch.randn(shape)
 
 
+USES_HVAE_ELBO = pytest.mark.uses("gaussian_log_prob")
+
+
 @pytest.mark.task("hvae_elbo")
+@USES_HVAE_ELBO
 def test_elbo_one_number_per_example(student: Any) -> None:
     elbo = student.hvae_elbo(
         x=torch.ones(4, 6), logits=torch.randn(4, 6), z1=torch.randn(4, 3), z2=torch.randn(4, 2),
@@ -226,6 +235,7 @@ def test_elbo_one_number_per_example(student: Any) -> None:
 
 
 @pytest.mark.task("hvae_elbo")
+@USES_HVAE_ELBO
 def test_elbo_worked_number(student: Any) -> None:
     zero = torch.zeros(1, 1)
     got = check.shape(
@@ -255,6 +265,7 @@ def test_elbo_worked_number(student: Any) -> None:
 
 
 @pytest.mark.task("hvae_elbo")
+@USES_HVAE_ELBO
 def test_elbo_when_posteriors_are_priors(student: Any) -> None:
     x, logits = torch.bernoulli(torch.full((5, 6), 0.5)), torch.randn(5, 6)
     p1, standard = pair(5, 3), (torch.zeros(5, 2), torch.zeros(5, 2))
@@ -276,7 +287,13 @@ def log_normal(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return torch.distributions.Normal(mu, spread, validate_args=False).log_prob(z).sum(1)
 
 
+USES_HVAE_LOSS = pytest.mark.uses(
+    "InferenceModel.forward", "GenerativeModel.prior_z1", "GenerativeModel.decode", "hvae_elbo"
+)
+
+
 @pytest.mark.task("hvae_loss")
+@USES_HVAE_LOSS
 def test_loss_is_one_number_with_gradients(student: Any) -> None:
     gen = with_our_weights(student.GenerativeModel(2, 3, 5, 6), Down(2, 3, 5, 6))
     inf = with_our_weights(student.InferenceModel(6, 5, 3, 2), Up(6, 5, 3, 2))
@@ -287,6 +304,7 @@ def test_loss_is_one_number_with_gradients(student: Any) -> None:
 
 
 @pytest.mark.task("hvae_loss")
+@USES_HVAE_LOSS
 @pytest.mark.parametrize("batch", [1, 6], ids=["one_example", "six_examples"])
 def test_loss_is_minus_the_mean_elbo(student: Any, batch: int) -> None:
     layers = Down(2, 3, 5, 7)

@@ -151,7 +151,11 @@ def test_reparameterize_spread(student: Any) -> None:
 # ---------------------------------------------------------------- forward
 
 
+USES_FORWARD = pytest.mark.uses("VAE.encode", "VAE.reparameterize", "VAE.decode")
+
+
 @pytest.mark.task("forward")
+@USES_FORWARD
 def test_forward_returns_four(student: Any) -> None:
     vae = student.VAE(6, 40, 3)  # so many units are never all dead
     out = check.fields(vae(torch.rand(4, 6)), ("logits", "mu", "logvar", "z"))
@@ -161,6 +165,7 @@ def test_forward_returns_four(student: Any) -> None:
 
 
 @pytest.mark.task("forward")
+@USES_FORWARD
 def test_forward_decodes_the_z_it_returns(student: Any) -> None:
     vae, ours = same_layers(student, 6, 40, 3)
     logits, mu, _, z = check.fields(vae(torch.rand(4, 6)), ("logits", "mu", "logvar", "z"))
@@ -281,7 +286,13 @@ def _sums_and_averages(loss: Any) -> None:
 # ---------------------------------------------------------------- compute_elbo, vae_loss
 
 
+USES_COMPUTE_ELBO = pytest.mark.uses(
+    "kl_divergence", "reconstruction_loss_bce", "reconstruction_loss_mse", "reconstruction_loss_l1"
+)
+
+
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 @pytest.mark.parametrize("beta", [0.0, 1.0, 4.0])
 def test_elbo_adds_up(student: Any, beta: float) -> None:
     out = student.compute_elbo(*_batch(), beta=beta)
@@ -291,6 +302,7 @@ def test_elbo_adds_up(student: Any, beta: float) -> None:
 
 
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 def test_elbo_worked_number(student: Any) -> None:
     # Judged by the student's own terms where those are wrong: they lose their points elsewhere.
     logits, x = torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])
@@ -309,6 +321,7 @@ def test_elbo_worked_number(student: Any) -> None:
 
 
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 def test_elbo_refuses_an_unknown_loss(student: Any) -> None:
     try:
         student.compute_elbo(*_batch(), recon_loss="huber")
@@ -322,6 +335,7 @@ def test_elbo_refuses_an_unknown_loss(student: Any) -> None:
 
 
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 def test_vae_loss_is_the_loss_of_the_elbo(student: Any) -> None:
     logits, x, mu, logvar = _batch()
     torch.manual_seed(2)

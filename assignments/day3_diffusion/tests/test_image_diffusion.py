@@ -102,7 +102,11 @@ def composed(unet: Any, x: Tensor, t: Tensor, skip_first: bool) -> Tensor:
     return unet.last(unet.up(both, t_emb))
 
 
+USES_TINY_UNET = pytest.mark.uses("ResidualBlock.forward")
+
+
 @pytest.mark.task("tiny_unet")
+@USES_TINY_UNET
 @pytest.mark.parametrize(
     "size", [(2, 1, 8, 8), (3, 2, 4, 10)], ids=["gray", "two_channels_not_square"]
 )
@@ -113,6 +117,7 @@ def test_unet_shape(student: Any, size: tuple[int, ...]) -> None:
 
 
 @pytest.mark.task("tiny_unet")
+@USES_TINY_UNET
 def test_unet_connects_its_parts(student: Any) -> None:
     unet = student.TinyUNet(4, 5)
     x, t = torch.randn(2, 1, 6, 8), torch.tensor([0, 40])
@@ -122,6 +127,7 @@ def test_unet_connects_its_parts(student: Any) -> None:
 
 
 @pytest.mark.task("tiny_unet")
+@USES_TINY_UNET
 def test_unet_uses_skip_and_time(student: Any) -> None:
     unet = student.TinyUNet(4, 5)
     x = torch.randn(2, 1, 6, 6)

@@ -203,7 +203,11 @@ def noisy(student: Any, x0: Tensor, t: Tensor, noise: Tensor, ab: Tensor) -> Ite
         yield own.detach()
 
 
+USES_DIFFUSION_LOSS = pytest.mark.uses("q_sample")
+
+
 @pytest.mark.task("diffusion_loss")
+@USES_DIFFUSION_LOSS
 def test_loss_worked_number(student: Any) -> None:
     noise = torch.tensor([[1.0, 3.0], [0.0, 2.0]])
     loss = student.diffusion_loss(
@@ -215,6 +219,7 @@ def test_loss_worked_number(student: Any) -> None:
 
 
 @pytest.mark.task("diffusion_loss")
+@USES_DIFFUSION_LOSS
 def test_loss_asks_the_model_once(student: Any) -> None:
     x0, noise, t = torch.randn(4, 3), torch.randn(4, 3), torch.tensor([0, 11, 5, 5])
     alpha_bar, spy = alpha_bar_of(betas_of()), Spy(silent)
@@ -229,6 +234,7 @@ def test_loss_asks_the_model_once(student: Any) -> None:
 
 
 @pytest.mark.task("diffusion_loss")
+@USES_DIFFUSION_LOSS
 def test_loss_of_a_perfect_guess_is_zero(student: Any) -> None:
     x0, noise = torch.randn(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
     alpha_bar, t = alpha_bar_of(betas_of()), torch.tensor([1, 4, 9])
@@ -287,7 +293,11 @@ def spread(var: Any, like: Tensor) -> Tensor:
         ) from error
 
 
+USES_Q_POSTERIOR = pytest.mark.uses("compute_alpha_cumprod")
+
+
 @pytest.mark.task("q_posterior")
+@USES_Q_POSTERIOR
 def test_posterior_at_step_zero(student: Any) -> None:
     x0, x_t, t = torch.randn(3, 2), torch.randn(3, 2), torch.zeros(3, dtype=torch.long)
     betas = torch.linspace(0.2, 0.4, 5)
@@ -304,6 +314,7 @@ def test_posterior_at_step_zero(student: Any) -> None:
 
 
 @pytest.mark.task("q_posterior")
+@USES_Q_POSTERIOR
 def test_posterior_worked_numbers(student: Any) -> None:
     # At t = 1: alpha_bar = 0.32, alpha_bar_prev = 0.64.
     betas = torch.tensor([0.36, 0.5])
@@ -327,7 +338,11 @@ def test_posterior_worked_numbers(student: Any) -> None:
 # ---------------------------------------------------------------- p_sample
 
 
+USES_P_SAMPLE = pytest.mark.uses("compute_alpha_cumprod", "q_posterior")
+
+
 @pytest.mark.task("p_sample")
+@USES_P_SAMPLE
 def test_last_step_has_no_noise(student: Any) -> None:
     x, betas = torch.randn(4, 2), betas_of()
     first = check.shape(student.p_sample(Spy(silent), x, 0, betas), (4, 2))
@@ -344,6 +359,7 @@ def test_last_step_has_no_noise(student: Any) -> None:
 
 
 @pytest.mark.task("p_sample")
+@USES_P_SAMPLE
 def test_step_asks_the_model_once(student: Any) -> None:
     x, spy = torch.randn(4, 2), Spy(silent)
     student.p_sample(spy, x, 5, betas_of())
@@ -354,6 +370,7 @@ def test_step_asks_the_model_once(student: Any) -> None:
 
 
 @pytest.mark.task("p_sample")
+@USES_P_SAMPLE
 def test_step_follows_the_formula(student: Any) -> None:
     # The numbers are so large that the noise (sigma < 0.5) cannot be seen beside them.
     x, eps, betas = 1e5 * torch.randn(5, 2), 1e5 * torch.randn(5, 2), betas_of()
@@ -369,6 +386,7 @@ def test_step_follows_the_formula(student: Any) -> None:
 
 
 @pytest.mark.task("p_sample")
+@USES_P_SAMPLE
 def test_step_adds_noise(student: Any) -> None:
     # 4,000 numbers: the std has a standard error of 1.1 %, the bounds are 12 of them away.
     x, betas = torch.zeros(2000, 2), betas_of()
@@ -393,7 +411,11 @@ def times_of(spy: Spy) -> list[float]:
     return [float(t[0]) if len(t) else -1.0 for t in flat]
 
 
+USES_P_SAMPLE_LOOP = pytest.mark.uses("compute_alpha_cumprod", "p_sample")
+
+
 @pytest.mark.task("p_sample_loop")
+@USES_P_SAMPLE_LOOP
 def test_loop_runs_backward_through_all_steps(student: Any) -> None:
     betas, spy = betas_of(6), Spy(silent)
     x = student.p_sample_loop(spy, (3, 2), betas)
@@ -409,6 +431,7 @@ def test_loop_runs_backward_through_all_steps(student: Any) -> None:
 
 
 @pytest.mark.task("p_sample_loop")
+@USES_P_SAMPLE_LOOP
 def test_loop_starts_from_noise(student: Any) -> None:
     # 4,000 numbers; the bounds are 8 standard errors away.
     spy = Spy(silent)
@@ -422,6 +445,7 @@ def test_loop_starts_from_noise(student: Any) -> None:
 
 
 @pytest.mark.task("p_sample_loop")
+@USES_P_SAMPLE_LOOP
 def test_loop_keeps_no_graph(student: Any) -> None:
     class Scaled(nn.Module):
         def __init__(self) -> None:

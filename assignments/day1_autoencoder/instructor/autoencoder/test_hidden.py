@@ -259,7 +259,11 @@ def test_decode_moved_weights(student: Any, size: tuple[int, ...]) -> None:
     check.close(got, want, "The gradient with respect to z is wrong: the encoder needs it.")
 
 
+USES_FORWARD = pytest.mark.uses("DenoisingAutoencoder.encode", "DenoisingAutoencoder.decode")
+
+
 @pytest.mark.task("forward")
+@USES_FORWARD
 @pytest.mark.parametrize("size", SIZES, ids=SIZE_NAMES)
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 def test_forward_value(student: Any, size: tuple[int, ...], training: bool) -> None:
@@ -279,6 +283,7 @@ def test_forward_value(student: Any, size: tuple[int, ...], training: bool) -> N
 
 
 @pytest.mark.task("forward")
+@USES_FORWARD
 def test_forward_gradient(student: Any) -> None:
     model, ours = same_layers(student, 6, 5, 3)
     x, a = torch.rand(4, 6), torch.randn(4, 6)

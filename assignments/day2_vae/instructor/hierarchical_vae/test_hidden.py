@@ -315,7 +315,11 @@ def own_elbo(student: Any, case: dict[str, Any]) -> Any:
     return sum(elbo_terms(**case, density=student.gaussian_log_prob))
 
 
+USES_HVAE_ELBO = pytest.mark.uses("gaussian_log_prob")
+
+
 @pytest.mark.task("hvae_elbo")
+@USES_HVAE_ELBO
 @pytest.mark.parametrize(
     "size", [(5, 2, 3, 9), (4, 4, 4, 4), (1, 3, 2, 6), (6, 1, 1, 5)], ids=SIZE_NAMES
 )
@@ -344,6 +348,7 @@ def test_elbo_value(student: Any, size: tuple[int, int, int, int]) -> None:
 
 
 @pytest.mark.task("hvae_elbo")
+@USES_HVAE_ELBO
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_elbo_gradient(student: Any, dtype: torch.dtype) -> None:
     case = elbo_case(4, 3, 2, 5, dtype)
@@ -369,6 +374,7 @@ def test_elbo_gradient(student: Any, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.task("hvae_elbo")
+@USES_HVAE_ELBO
 def test_elbo_saturated_logits(student: Any) -> None:
     case = elbo_case(2, 2, 2, 4)
     case["logits"] = torch.tensor([[150.0, -150.0, 40.0, 0.0]]).repeat(2, 1)
@@ -382,6 +388,7 @@ def test_elbo_saturated_logits(student: Any) -> None:
 
 
 @pytest.mark.task("hvae_elbo")
+@USES_HVAE_ELBO
 def test_elbo_rows_are_independent(student: Any) -> None:
     case = elbo_case(5, 2, 3, 6)
     whole = check.shape(student.hvae_elbo(**case), (5,), "One number is due for each example.")
@@ -443,7 +450,11 @@ def unrelated(eps1: Tensor, eps2: Tensor, symptom: str) -> None:
     check.between(cross, -6 / math.sqrt(len(eps1)), 6 / math.sqrt(len(eps1)), symptom)
 
 
+USES_SAMPLE = pytest.mark.uses("GenerativeModel.prior_z1", "GenerativeModel.decode")
+
+
 @pytest.mark.task("sample")
+@USES_SAMPLE
 @pytest.mark.parametrize("size", [(2, 3), (2, 2)], ids=["wide", "square"])
 def test_sample_noise(student: Any, size: tuple[int, int]) -> None:
     # 4,000 rows: 28 z-tests and 6 correlations at 6 standard errors, false alarms < 8e-8 in all.
@@ -465,6 +476,7 @@ def test_sample_noise(student: Any, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.task("sample")
+@USES_SAMPLE
 def test_sample_is_repeatable(student: Any) -> None:
     gen = with_our_weights(student.GenerativeModel(3, 2, 5, 4), Down(3, 2, 5, 4))
     gen.eval()
@@ -529,7 +541,13 @@ def kl(mu_q: Tensor, logvar_q: Tensor, mu_p: Tensor, logvar_p: Tensor) -> Tensor
     return torch.distributions.kl_divergence(q, p).sum(-1)
 
 
+USES_HVAE_LOSS = pytest.mark.uses(
+    "InferenceModel.forward", "GenerativeModel.prior_z1", "GenerativeModel.decode", "hvae_elbo"
+)
+
+
 @pytest.mark.task("hvae_loss")
+@USES_HVAE_LOSS
 @pytest.mark.parametrize("size", SIZES, ids=SIZE_NAMES)
 def test_loss_value(student: Any, size: tuple[int, ...]) -> None:
     case = Case(student, size[0], size[1:])
@@ -548,6 +566,7 @@ def test_loss_value(student: Any, size: tuple[int, ...]) -> None:
 
 
 @pytest.mark.task("hvae_loss")
+@USES_HVAE_LOSS
 @pytest.mark.parametrize("double", [False, True], ids=["float32", "float64"])
 def test_loss_gradient(student: Any, double: bool) -> None:
     case = Case(student, 4, (3, 2, 6, 5), double)
@@ -560,6 +579,7 @@ def test_loss_gradient(student: Any, double: bool) -> None:
 
 
 @pytest.mark.task("hvae_loss")
+@USES_HVAE_LOSS
 @pytest.mark.parametrize("size", [(2, 3), (2, 2)], ids=["wide", "square"])
 def test_loss_noise(student: Any, size: tuple[int, int]) -> None:
     # 4,000 rows: 28 z-tests and up to 6 correlations at 6 standard errors, false alarms < 8e-8.
@@ -572,6 +592,7 @@ def test_loss_noise(student: Any, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.task("hvae_loss")
+@USES_HVAE_LOSS
 def test_loss_is_drawn_anew(student: Any) -> None:
     gen = with_our_weights(student.GenerativeModel(2, 3, 6, 5), Down(2, 3, 6, 5))
     inf = with_our_weights(student.InferenceModel(5, 6, 3, 2), Up(5, 6, 3, 2))

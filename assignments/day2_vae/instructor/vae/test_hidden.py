@@ -345,7 +345,11 @@ def draw_seed() -> int:
     return int(torch.randint(1 << 31, (1,)))
 
 
+USES_FORWARD = pytest.mark.uses("VAE.encode", "VAE.reparameterize", "VAE.decode")
+
+
 @pytest.mark.task("forward")
+@USES_FORWARD
 @pytest.mark.parametrize("size", SIZES, ids=["wide", "square", "one_row", "one_latent"])
 def test_forward_is_the_composition(student: Any, size: tuple[int, int, int, int]) -> None:
     batch, *sizes = size
@@ -368,6 +372,7 @@ def test_forward_is_the_composition(student: Any, size: tuple[int, int, int, int
 
 
 @pytest.mark.task("forward")
+@USES_FORWARD
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 def test_forward_samples(student: Any, training: bool) -> None:
     # 8,000 numbers, 14 z-tests at 6 standard errors (false alarms < 3e-8); z = mu or noise that
@@ -389,6 +394,7 @@ def test_forward_samples(student: Any, training: bool) -> None:
 
 
 @pytest.mark.task("forward")
+@USES_FORWARD
 def test_forward_fresh_noise(student: Any) -> None:
     vae, _ = pair(student, 4, 4, 4)
     x = torch.rand(4, 4)
@@ -401,6 +407,7 @@ def test_forward_fresh_noise(student: Any) -> None:
 
 
 @pytest.mark.task("forward")
+@USES_FORWARD
 def test_forward_gradient(student: Any) -> None:
     vae, ours = pair(student, 6, 40, 3)
     x, seed = torch.rand(4, 6), draw_seed()
@@ -431,6 +438,7 @@ def test_forward_gradient(student: Any) -> None:
 
 
 @pytest.mark.task("forward")
+@USES_FORWARD
 def test_forward_float64(student: Any) -> None:
     vae, _ = pair(student, 6, 40, 3)
     vae.double()
@@ -648,7 +656,13 @@ def _judge_terms(
         check.that(loss.dtype == logits.dtype, "loss has another dtype than the logits.")
 
 
+USES_COMPUTE_ELBO = pytest.mark.uses(
+    "kl_divergence", "reconstruction_loss_bce", "reconstruction_loss_mse", "reconstruction_loss_l1"
+)
+
+
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 @pytest.mark.parametrize("kind", ["bce", "mse", "l1"])
 def test_elbo_terms(student: Any, kind: str) -> None:
     args, seed = _batch(), draw_seed()
@@ -657,6 +671,7 @@ def test_elbo_terms(student: Any, kind: str) -> None:
 
 
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 def test_elbo_depends_on_beta_in_loss_only(student: Any) -> None:
     args, seed = _batch(), draw_seed()
     for beta in (0.0, 0.5, 8.0):
@@ -665,12 +680,14 @@ def test_elbo_depends_on_beta_in_loss_only(student: Any) -> None:
 
 
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 def test_elbo_defaults(student: Any) -> None:
     args, seed = _batch(), draw_seed()
     _judge_terms(student, args, 1.0, "bce", seed, _seeded(student.compute_elbo, seed, *args))
 
 
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 def test_elbo_gradient(student: Any) -> None:
     args, seed = _batch(), draw_seed()
     logits, x, mu, logvar = args
@@ -699,6 +716,7 @@ def _own_gradients(own: tuple[Any, Any], inputs: list[Tensor]) -> list[Tensor]:
 
 
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 def test_elbo_and_vae_loss_refuse_unknown_losses(student: Any) -> None:
     for function in (student.compute_elbo, student.vae_loss):
         try:
@@ -714,6 +732,7 @@ def test_elbo_and_vae_loss_refuse_unknown_losses(student: Any) -> None:
 
 
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 @pytest.mark.parametrize(("beta", "kind"), [(0.25, "mse"), (6.0, "l1")], ids=["mse", "l1"])
 def test_vae_loss_passes_everything_on(student: Any, beta: float, kind: str) -> None:
     args, seed = _batch(), draw_seed()
@@ -736,6 +755,7 @@ def test_vae_loss_passes_everything_on(student: Any, beta: float, kind: str) -> 
 
 
 @pytest.mark.task("compute_elbo")
+@USES_COMPUTE_ELBO
 def test_elbo_float64(student: Any) -> None:
     args, seed = _batch(torch.float64), draw_seed()
     _judge_terms(

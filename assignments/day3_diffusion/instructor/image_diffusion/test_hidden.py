@@ -175,7 +175,11 @@ def orders(unet: Any, x: Tensor, t: Tensor) -> Iterator[Tensor]:
         yield composed(unet, x, t, skip_first)
 
 
+USES_TINY_UNET = pytest.mark.uses("ResidualBlock.forward")
+
+
 @pytest.mark.task("tiny_unet")
+@USES_TINY_UNET
 @pytest.mark.parametrize(
     ("channels", "in_channels", "size"),
     [(8, 1, (3, 8, 8)), (4, 3, (2, 6, 10)), (8, 8, (8, 8, 8)), (6, 1, (1, 2, 4))],
@@ -200,6 +204,7 @@ def test_unet_any_size(
 
 
 @pytest.mark.task("tiny_unet")
+@USES_TINY_UNET
 def test_unet_output_is_not_bounded(student: Any) -> None:
     unet = shaken(student, 4, 5)
     with torch.no_grad():
@@ -212,6 +217,7 @@ def test_unet_output_is_not_bounded(student: Any) -> None:
 
 
 @pytest.mark.task("tiny_unet")
+@USES_TINY_UNET
 def test_unet_gradient_reaches_every_part(student: Any) -> None:
     unet = shaken(student, 4, 5)
     x, t, a = torch.randn(2, 1, 4, 6), torch.tensor([3, 70]), torch.randn(2, 1, 4, 6)
@@ -236,6 +242,7 @@ def test_unet_gradient_reaches_every_part(student: Any) -> None:
 
 
 @pytest.mark.task("tiny_unet")
+@USES_TINY_UNET
 def test_unet_each_image_has_its_own_time(student: Any) -> None:
     unet = shaken(student, 4, 5)
     x, t = torch.randn(1, 1, 4, 4).expand(3, 1, 4, 4), torch.tensor([2, 500, 2])

@@ -280,7 +280,11 @@ def noisy(student: Any, x0: Tensor, t: Tensor, noise: Tensor, ab: Tensor) -> Ite
         yield own.detach()
 
 
+USES_DIFFUSION_LOSS = pytest.mark.uses("q_sample")
+
+
 @pytest.mark.task("diffusion_loss")
+@USES_DIFFUSION_LOSS
 @pytest.mark.parametrize("size", SIZES, ids=SIZE_NAMES)
 def test_loss_any_shape(student: Any, size: tuple[int, ...]) -> None:
     alpha_bar = alpha_bar_of(betas_of())
@@ -300,6 +304,7 @@ def test_loss_any_shape(student: Any, size: tuple[int, ...]) -> None:
 
 
 @pytest.mark.task("diffusion_loss")
+@USES_DIFFUSION_LOSS
 def test_loss_draws_normal_noise(student: Any) -> None:
     # x0 = 0 lets the noise be read off x_t. 24,000 numbers, 14 z-tests at 6 standard errors (false
     # alarms < 3e-8); uniform noise is 20 standard errors off in its fourth moment.
@@ -329,6 +334,7 @@ def test_loss_draws_normal_noise(student: Any) -> None:
 
 
 @pytest.mark.task("diffusion_loss")
+@USES_DIFFUSION_LOSS
 def test_loss_draws_fresh_noise(student: Any) -> None:
     alpha_bar, t = alpha_bar_of(betas_of()), torch.tensor([3, 9])
     spy = Spy(silent)
@@ -346,6 +352,7 @@ def test_loss_draws_fresh_noise(student: Any) -> None:
 
 
 @pytest.mark.task("diffusion_loss")
+@USES_DIFFUSION_LOSS
 def test_loss_given_noise_of_zeros(student: Any) -> None:
     alpha_bar, x0, t = alpha_bar_of(betas_of()), torch.randn(3, 2), torch.tensor([2, 5, 8])
     loss = student.diffusion_loss(Spy(silent), x0, t, alpha_bar, noise=torch.zeros(3, 2))
@@ -356,6 +363,7 @@ def test_loss_given_noise_of_zeros(student: Any) -> None:
 
 
 @pytest.mark.task("diffusion_loss")
+@USES_DIFFUSION_LOSS
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_loss_gradient_of_the_model(student: Any, dtype: torch.dtype) -> None:
     alpha_bar = alpha_bar_of(betas_of(dtype=dtype))
@@ -376,6 +384,7 @@ def test_loss_gradient_of_the_model(student: Any, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.task("diffusion_loss")
+@USES_DIFFUSION_LOSS
 def test_loss_is_a_mean(student: Any) -> None:
     alpha_bar, t = alpha_bar_of(betas_of()), torch.tensor([2, 7, 11])
     x0, noise, spy = torch.randn(3, 4), torch.randn(3, 4), Spy(silent)
@@ -454,7 +463,11 @@ def bayes(
     return (prior_mean / prior_var + slope * x_t / noise_var) / precision, 1 / precision
 
 
+USES_Q_POSTERIOR = pytest.mark.uses("compute_alpha_cumprod")
+
+
 @pytest.mark.task("q_posterior")
+@USES_Q_POSTERIOR
 @pytest.mark.parametrize("size", SIZES, ids=SIZE_NAMES)
 def test_posterior_is_bayes_rule(student: Any, size: tuple[int, ...]) -> None:
     betas = betas_of()
@@ -493,6 +506,7 @@ def formula(
 
 
 @pytest.mark.task("q_posterior")
+@USES_Q_POSTERIOR
 def test_posterior_at_both_ends(student: Any) -> None:
     # A strong first step: 1 - alpha_bar_0 keeps few digits when beta_0 is tiny.
     betas = torch.linspace(0.3, 0.05, 6, dtype=torch.float64)
@@ -517,6 +531,7 @@ def test_posterior_at_both_ends(student: Any) -> None:
 
 
 @pytest.mark.task("q_posterior")
+@USES_Q_POSTERIOR
 def test_posterior_of_one_step(student: Any) -> None:
     x0, x_t = torch.randn(2, 3), torch.randn(2, 3)
     t, betas = torch.zeros(2, dtype=torch.long), torch.tensor([0.4])
@@ -531,6 +546,7 @@ def test_posterior_of_one_step(student: Any) -> None:
 
 
 @pytest.mark.task("q_posterior")
+@USES_Q_POSTERIOR
 def test_posterior_leads_back_to_the_marginal(student: Any) -> None:
     # Averaged over q(x_t | x0), the step back must land on q(x_{t-1} | x0): the mean of x_{t-1} is
     # sqrt(ab_{t-1}) x0, and its variance var + slope^2 (1 - ab_t) must be 1 - ab_{t-1}.
@@ -572,7 +588,11 @@ def step_stds(t: int, betas: Tensor, ab: Tensor) -> list[float]:
     return [math.sqrt(beta), math.sqrt(beta * (1 - prev) / (1 - float(ab[t])))]
 
 
+USES_P_SAMPLE = pytest.mark.uses("compute_alpha_cumprod", "q_posterior")
+
+
 @pytest.mark.task("p_sample")
+@USES_P_SAMPLE
 @pytest.mark.parametrize(
     ("size", "T"),
     [((3, 2), 12), ((4, 4), 1), ((2, 3, 4, 4), 5)],
@@ -598,6 +618,7 @@ def test_last_step_is_the_mean(student: Any, size: tuple[int, ...], T: int) -> N
 
 
 @pytest.mark.task("p_sample")
+@USES_P_SAMPLE
 @pytest.mark.parametrize(
     ("size", "t"),
     [((7, 3), 1), ((5, 5), 11), ((3, 3, 3, 3), 6), ((1, 2), 4)],
@@ -622,6 +643,7 @@ def test_step_mean_in_float64(student: Any, size: tuple[int, ...], t: int) -> No
 
 
 @pytest.mark.task("p_sample")
+@USES_P_SAMPLE
 @pytest.mark.parametrize("t", [1, 6, 11], ids=str)
 def test_step_noise(student: Any, t: int) -> None:
     # 16,000 numbers; each of the two right variances gets 14 z-tests at 6 standard errors (false
@@ -647,6 +669,7 @@ def test_step_noise(student: Any, t: int) -> None:
 
 
 @pytest.mark.task("p_sample")
+@USES_P_SAMPLE
 def test_step_draws_fresh_noise(student: Any) -> None:
     x, betas, spy = torch.zeros(3, 2), betas_of(), Spy(silent)
     first, second = (student.p_sample(spy, x, 8, betas) for _ in range(2))
@@ -662,6 +685,7 @@ def test_step_draws_fresh_noise(student: Any) -> None:
 
 
 @pytest.mark.task("p_sample")
+@USES_P_SAMPLE
 def test_steps_rebuild_a_gaussian(student: Any) -> None:
     # Data N(m, s^2): the best eps is known, each step is linear, and so is the law of the end.
     # 4,000 numbers: the bounds are 7 standard errors of the mean and of the variance.
@@ -710,7 +734,11 @@ def times_of(spy: Spy) -> list[float]:
     return [float(t[0]) if len(t) else -1.0 for t in flat]
 
 
+USES_P_SAMPLE_LOOP = pytest.mark.uses("compute_alpha_cumprod", "p_sample")
+
+
 @pytest.mark.task("p_sample_loop")
+@USES_P_SAMPLE_LOOP
 @pytest.mark.parametrize("T", [12, 5, 1], ids=str)
 def test_loop_goes_through_all_steps(student: Any, T: int) -> None:
     betas, spy = betas_of(T), Spy(silent)
@@ -729,6 +757,7 @@ def test_loop_goes_through_all_steps(student: Any, T: int) -> None:
 
 
 @pytest.mark.task("p_sample_loop")
+@USES_P_SAMPLE_LOOP
 def test_loop_starts_from_standard_normal_noise(student: Any) -> None:
     # 16,000 numbers, 14 z-tests at 6 standard errors (false alarms < 3e-8); uniform noise on any
     # scale is more than 20 standard errors off in variance or fourth moment.
@@ -748,6 +777,7 @@ def law(x: Tensor, y: Tensor) -> tuple[float, float, float]:
 
 
 @pytest.mark.task("p_sample_loop")
+@USES_P_SAMPLE_LOOP
 def test_loop_chains_the_steps(student: Any) -> None:
     # 4,000 numbers in each of 6 steps, three comparisons at 7 standard errors: false alarms < 1e-9.
     n, betas, spy = 2000, torch.linspace(0.05, 0.4, 6), Spy(silent)
@@ -792,6 +822,7 @@ def _same_law(
 
 
 @pytest.mark.task("p_sample_loop")
+@USES_P_SAMPLE_LOOP
 def test_loop_builds_no_graph(student: Any) -> None:
     class Scaled(Spy):
         def __init__(self) -> None:
@@ -805,6 +836,7 @@ def test_loop_builds_no_graph(student: Any) -> None:
 
 
 @pytest.mark.task("p_sample_loop")
+@USES_P_SAMPLE_LOOP
 def test_loop_makes_other_samples_each_time(student: Any) -> None:
     betas, spy = betas_of(4), Spy(lambda x_t, t: 0.1 * x_t)
     first, second = (student.p_sample_loop(spy, (4, 1, 4, 4), betas) for _ in range(2))
