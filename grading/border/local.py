@@ -34,7 +34,8 @@ class LocalBackend:
         self.host = Host(module)
         self.allowance = Allowance()
         self._proxies: weakref.WeakValueDictionary[int, Proxy] = weakref.WeakValueDictionary()
-        self._inside = 0
+        self._inside = 0  # how many calls of the student's are running
+        self._judging = 0  # how many of the judge's callables the innermost of them is waiting for
         self._judge_state: list[rng.State] = []
 
     def invoke(
@@ -123,6 +124,7 @@ class LocalBackend:
 
     def _run(self, seed: int | None, body: Callable[[], Any]) -> Any:
         self._inside += 1
+        judging, self._judging = self._judging, 0
         try:
             if seed is None:
                 return body()
@@ -140,6 +142,7 @@ class LocalBackend:
             frames = tuple(own_frames(error, self.host.file))
             raise StudentError(safe_text(told["message"]), told["type"], frames) from error
         finally:
+            self._judging = judging
             self._inside -= 1
 
     def _foreign(self, args: Any, kwargs: dict[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
@@ -191,13 +194,13 @@ class LocalBackend:
 
         def before(called: nn.Module, args: tuple[Any, ...]) -> None:
             depth[0] += 1
-            if depth[0] == 1 and self._inside:
+            if depth[0] == 1 and self._inside and not self._judging:
                 if self.trace is not None:
                     self.trace.callback(callable_name(called), args)
                 self._swap()
 
         def after(called: nn.Module, args: Any, output: Any) -> None:
-            if depth[0] == 1 and self._inside:
+            if depth[0] == 1 and self._inside and not self._judging:
                 self._swap()
             depth[0] -= 1
 
@@ -206,12 +209,15 @@ class LocalBackend:
             stack.callback(part.register_forward_hook(after, always_call=True).remove)
 
     def _call_judge(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        args = tuple(arg.function if type(arg) is _Guest else arg for arg in args)
         if self.trace is not None:
             self.trace.callback(callable_name(function), args)
         self._swap()
+        self._judging += 1
         try:
             return function(*args, **kwargs)
         finally:
+            self._judging -= 1
             self._swap()
 
     def _swap(self) -> None:

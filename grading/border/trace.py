@@ -105,7 +105,7 @@ class Trace:
     def callback(self, name: str, args: tuple[Any, ...]) -> None:
         """Note that the running call called one of the judge's callables."""
         call = self._running[-1] if self._running else None
-        if call is not None and len(call.callbacks) < self.limit:
+        if self.enabled and call is not None and len(call.callbacks) < self.limit:
             call.callbacks.append((name, tuple(self._keep(call, value) for value in args)))
 
     def _hook(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from grading.scoring.anchors import slug
 
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*$")
 _FORMULA = re.compile(r"\$\$.+?\$\$", re.DOTALL)
+_INLINE = re.compile(r"(?<![$\\`])\$([^$`]+)\$")
 _HINTS = re.compile(r"<details>.*?</details>\s*", re.DOTALL)
 
 
@@ -18,7 +19,7 @@ def section(guide: Path, anchor: str) -> str:
 
     Folded hints are left out: a terminal cannot fold them, and unfolded they would give too much
     away. So are displayed formulas, which a terminal shows as LaTeX: the docstring has them in
-    plain text.
+    plain text. Formulas within a line become code, so that Markdown leaves their signs alone.
     """
     if not guide.is_file():
         return ""
@@ -36,7 +37,20 @@ def section(guide: Path, anchor: str) -> str:
             out.append(line)
     text = "\n".join(out)
     note = "\n\n*(Hints in three steps are folded in the guide.)*" if _HINTS.search(text) else ""
-    return _FORMULA.sub("*(drawn in the guide; in plain text below)*", _HINTS.sub("", text)) + note
+    text = _FORMULA.sub("*(drawn in the guide; in plain text below)*", _HINTS.sub("", text))
+    return _outside_fences(text) + note
+
+
+def _outside_fences(text: str) -> str:
+    """The text with `$formula$` as code, except in blocks of code."""
+    blocks = re.split(r"(^```.*?^```)", text, flags=re.DOTALL | re.MULTILINE)
+    return "".join(
+        block if block.startswith("```") else _INLINE.sub(_as_code, block) for block in blocks
+    )
+
+
+def _as_code(match: re.Match[str]) -> str:
+    return f"`{' '.join(match[1].split())}`"
 
 
 def docstring(file: Path, name: str) -> str:

@@ -216,7 +216,8 @@ class Judge:
                 return
             with self._workers.aside() as student:
                 name = self._file_name.removesuffix(".py")
-                verdict.call = last_call(name, attempt.trace, student)
+                functions = next((t.functions for t in self._tasks if t.name == task_of(item)), ())
+                verdict.call = last_call(name, attempt.trace, student, functions)
         except Exception as error:
             verdict.unexplained = f"{type(error).__name__}: {error}"[:500]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from grading.border import rng
 from grading.errors import GraderError
 from grading.judging.modules import load_text
 
@@ -49,7 +50,7 @@ class Pieces:
             return
         open_ = [True]
         for name in names:
-            piece: Any = _while_open(self._find(name), open_)
+            piece: Any = _while_open(self._find(name), open_, student)
             piece.takes_self = "." in name
             student.patch(f"student.{name}", piece)
         try:
@@ -73,11 +74,25 @@ class Pieces:
         return function
 
 
-def _while_open(function: Callable[..., Any], open_: list[bool]) -> Callable[..., Any]:
+def _while_open(
+    function: Callable[..., Any], open_: list[bool], student: Any
+) -> Callable[..., Any]:
+    trace = student._border_core.backend.trace
+
     @functools.wraps(function)
     def piece(*args: Any, **kwargs: Any) -> Any:
         if not open_:
             raise RuntimeError("this function was lent for one test, which is over")
-        return function(*args, **kwargs)
+        enabled = trace is not None and trace.enabled
+        if trace is not None:
+            trace.enabled = False  # what it calls of the student's layers is no call of the test's
+        try:
+            # One draw of the judge's, however often it calls the student's layers: a replay in
+            # process calls them without any.
+            with rng.seeded(rng.next_seed()):
+                return function(*args, **kwargs)
+        finally:
+            if trace is not None:
+                trace.enabled = enabled
 
     return piece

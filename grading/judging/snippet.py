@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from grading.border import LocalStudent, follow
+from grading.border import InputChanged, LocalStudent, follow
 from grading.check import show, show_both
 from grading.judging.likeness import alike
 from grading.judging.lines import Step, write_lines
@@ -20,6 +20,7 @@ from grading.judging.lines import Step, write_lines
 if TYPE_CHECKING:
     from grading.border import Call, Trace
 
+_METHODS = {"forward": "__call__"}  # what a test calls, by the name of what is written
 _ROWS = (2, 3, 5)  # sizes that large tensors are cut to, one after the other
 
 
@@ -69,44 +70,90 @@ def write_call(
             for side in (reference, student):
                 if side is not None:
                     allowed.enter_context(side.in_place())
-        return _write(part, steps, solution, reference, student)
+        found = _smallest(part, steps, solution, reference, student)
+    if found is not None:
+        return found
+    random = _is_random(reference, steps)
+    if student is not None and not random and not _repeats(student, steps, trace.calls[culprit]):
+        return CallText()
+    return CallText(write_lines(part, steps, solution, random=random))
 
 
-def _write(
+def _smallest(
     part: str, steps: list[Step], solution: ModuleType, reference: Any, student: Any
-) -> CallText:
-    due = _try(reference, steps)
-    random = due is not None and not _same(due, _try(reference, _reseeded(steps)))
-    if student is not None and due is not None and not random:
-        for small in _smaller(steps):
-            got, want = _try(student, small), _try(reference, small)
-            if got is None:
-                got = _only_changed(student, small, want)
-            if want is not None and (got is None or not _same(got, want)):
-                backward = _grads_differ(got, want)
-                leaves = backward or (got is None and _try(student, _detached(small)) is not None)
-                place = _changed_otherwise(got, want)
-                code = write_lines(
-                    part, small, solution, leaves=leaves, backward=backward, changed=place
-                )
-                if code:
-                    return CallText(code, *_difference(got, want))
-    code = write_lines(part, steps, solution, random=random)
-    return CallText(code or "")
+) -> CallText | None:
+    """The simplest version of the call at which student and reference part, None for none."""
+    if student is None or _try(reference, steps) is None or _is_random(reference, steps):
+        return None
+    for small in _smaller(steps):
+        got, want = _try(student, small), _try(reference, small)
+        if got is None:
+            got = _only_changed(student, small, want)
+        if want is not None and (got is None or not _same(got, want)):
+            backward = _grads_differ(got, want)
+            code = write_lines(
+                part,
+                small,
+                solution,
+                leaves=backward or (got is None and _try(student, _detached(small)) is not None),
+                backward=backward,
+                changed=_changed_otherwise(got, want),
+            )
+            if code:
+                return CallText(code, *_difference(got, want))
+    return None
 
 
-def last_call(part: str, trace: Trace | None, student: Any) -> str:
+def last_call(part: str, trace: Trace | None, student: Any, functions: Sequence[str] = ()) -> str:
     """The last call of a failed test, where there is no reference to tell which one went wrong.
+
+    It is shown only if it gives the same when it is made alone: a test may have loaded weights
+    of its own into a model, which these lines know nothing of.
 
     Args:
         part, trace, student: as in `write_call`.
+        functions: of the test's task, qualified; their calls come before others'.
     """
-    steps = _steps(trace, len(trace.calls) - 1) if trace is not None and trace.calls else None
+    if trace is None or not trace.calls:
+        return ""
+    names = {_METHODS.get(name.rpartition(".")[2], name.rpartition(".")[2]) for name in functions}
+    calls = [call for call in trace.calls if call.error is not None]
+    calls += [call for call in trace.calls if call.name in names]
+    call = calls[-1] if calls else trace.calls[-1]
+    steps = _steps(trace, trace.calls.index(call))
     if steps is None:
         return ""
-    once = None if student is None else _try(student, steps)
-    random = once is not None and not _same(once, _try(student, _reseeded(steps)))
-    return write_lines(part, steps, student, random=random)
+    if student is None:
+        return write_lines(part, steps, student)
+    if not _repeats(student, steps, call):
+        return ""
+    changed = None
+    if isinstance(call.error, InputChanged):
+        with student.in_place():
+            seen = _try(student, steps)
+        before = _Seen(None if seen is None else seen.result, (), _arguments(steps[-1]))
+        changed = _changed_otherwise(seen, before)
+    random = _is_random(student, steps)
+    return write_lines(part, steps, student, random=random, changed=changed)
+
+
+def _repeats(student: Any, steps: list[Step], call: Call) -> bool:
+    """Whether the calls, made alone, end as they did in the test."""
+    with student.in_place():
+        again = _try(student, steps)
+    if call.error is not None:
+        return again is None or isinstance(call.error, InputChanged)
+    return again is not None and alike(_plain(again.result), _plain(call.result))
+
+
+def _is_random(student: Any, steps: list[Step]) -> bool:
+    """Whether another seed gives another result."""
+    once = _try(student, steps)
+    return once is not None and not _same(once, _try(student, _reseeded(steps)))
+
+
+def _arguments(step: Step) -> tuple[Any, ...]:
+    return (*step.args, *step.kwargs.values())
 
 
 def _steps(trace: Trace, culprit: int) -> list[Step] | None:
@@ -150,7 +197,7 @@ def _try(student: Any, steps: list[Step]) -> _Seen | None:
             call = follow(target, step.name)
             torch.default_generator.manual_seed(step.seed)
             made.append(call(*fresh.args, **fresh.kwargs))
-        return _Seen(made[-1], _gradients(made[-1], leaves), (*fresh.args, *fresh.kwargs.values()))
+        return _Seen(made[-1], _gradients(made[-1], leaves), _arguments(fresh))
     except Exception:
         return None
     finally:
@@ -198,7 +245,9 @@ def _changed_otherwise(got: _Seen | None, want: _Seen) -> int | None:
 def _grads_differ(got: _Seen | None, want: _Seen) -> bool:
     if got is None or not isinstance(want.result, Tensor):
         return False
-    return alike(_plain(got.result), _plain(want.result))
+    if not alike(_plain(got.result), _plain(want.result)):
+        return False
+    return not (alike(got.result, want.result) and alike(list(got.grads), list(want.grads)))
 
 
 def _plain(value: Any) -> Any:

@@ -56,12 +56,15 @@ def classify(
         task: the one that the test belongs to.
         others: function to task, for the other tasks of the part, in which the cause may lie.
     """
-    from grading.border import StudentError, WorkerDied
+    from grading.border import InputChanged, StudentError, WorkerDied
 
     if error is None:
         return Verdict()
     if isinstance(error, WorkerDied):
         return _died(error)
+    if isinstance(error, InputChanged):
+        first, _, rest = _line(error.message).partition(". ")
+        return Verdict(status="failed", message=f"{first}. {rest}", symptom=f"{first}.", got=rest)
     if isinstance(error, StudentError):
         return _raised(error, file_name, task, others or {})
     if isinstance(error, Mismatch):

@@ -165,7 +165,8 @@ def _row(screen: Screen, task: TaskReport, wide: bool) -> list[Text]:
     bar = screen.bar(task.points, task.max_points, 10)
     about = task.title
     if task.not_implemented and not task.points:
-        bar, about = styled("to do", "dim"), task.guide
+        # The section alone: the guide is the part's, and both together do not fit 80 columns.
+        bar, about = styled("to do", "dim"), task.guide[task.guide.find("#") :]
     return [_mark(screen, task), name, screen.text(about), points, bar, tests]
 
 

@@ -41,7 +41,7 @@ class Net(nn.Module):
     def inner(self, x):
         # TODO(inner): ~1 line, 1 min
         # BEGIN SOLUTION
-        return torch.relu(self.line(x))
+        return torch.tanh(self.line(x))
         # END SOLUTION
 
     def forward(self, x):
@@ -87,7 +87,7 @@ def test_half{again}(student):
 def test_inner{again}(student):
     net = student.Net(2)
     x = torch.randn(3, 2)
-    due = torch.relu(x @ net.line.weight.T + net.line.bias)
+    due = torch.tanh(x @ net.line.weight.T + net.line.bias)
     check.close(net.inner(x), due, "inner is wrong.")
 
 @pytest.mark.task("net")
@@ -96,7 +96,7 @@ def test_net{again}(student):
     net = student.Net(2)
     x = torch.randn(3, 2, requires_grad=True)
     weight = net.line.weight
-    due = torch.relu(x @ weight.T + net.line.bias) + x
+    due = torch.tanh(x @ weight.T + net.line.bias) + x
     got = check.shape(net(x), (3, 2))
     check.close(got, due, "forward is wrong.")
     grads = check.gradient(got.square().sum(), [x, weight])
@@ -134,8 +134,8 @@ FULL = {"half": 25, "quarter": 25, "inner": 25, "net": 25}
         ("return 0.5 * x", "return None", "half"),
         ("return 0.5 * x", "raise ValueError(x)", "half"),
         ("return 0.5 * x", 'raise NotImplementedError("half: not implemented yet")', "half"),
-        ("return torch.relu(self.line(x))", "return self.line(x).detach()", "inner"),
-        ("return torch.relu(self.line(x))", "import os; os._exit(1)", "inner"),
+        ("return torch.tanh(self.line(x))", "return self.line(x).detach()", "inner"),
+        ("return torch.tanh(self.line(x))", "import os; os._exit(1)", "inner"),
     ],
 )
 def test_a_wrong_task_costs_its_own_points_alone(

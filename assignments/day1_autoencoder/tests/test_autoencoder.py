@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,14 +30,19 @@ class Layers(nn.Module):
             nn.init.constant_(first.bias, 4.0)
 
 
-def same_layers(student: Any, *sizes: int) -> tuple[Any, Layers]:
-    """A model of the student's and the provided layers, with the same weights."""
-    ours, model = Layers(*sizes), student.DenoisingAutoencoder(*sizes)
-    try:
-        model.load_state_dict(ours.state_dict())
-    except RuntimeError as error:
-        raise check.Mismatch("Leave the layers in __init__ as they are provided.") from error
-    return model, ours
+def same_layers(student: Any, *sizes: int) -> Iterator[tuple[Any, Layers]]:
+    """Twice a model of the student's and the provided layers, with the same weights.
+
+    First those that the model begins with, as in a call that is typed by hand; then the test's.
+    """
+    for its_own in (True, False):
+        ours, model = Layers(*sizes), student.DenoisingAutoencoder(*sizes)
+        taker, giver = (ours, model) if its_own else (model, ours)
+        try:
+            taker.load_state_dict(giver.state_dict())
+        except (RuntimeError, TypeError) as error:
+            raise check.Mismatch("Leave the layers in __init__ as they are provided.") from error
+        yield model, ours
 
 
 def is_close(got: Any, expected: Tensor) -> bool:
@@ -94,38 +100,39 @@ def test_corrupt_unknown_kind(student: Any) -> None:
 
 @pytest.mark.task("encode")
 def test_encode_uses_the_layers(student: Any) -> None:
-    model, ours = same_layers(student, 6, 5, 3)
-    x = torch.rand(4, 6)
-    z = check.shape(
-        model.encode(x), (4, 3), "The code has one row for each example, latent_dim wide."
-    )
-    check.close(z, ours.code(ours.enc(x)), "The code is not what the layers enc and code give.")
+    for model, ours in same_layers(student, 6, 5, 3):
+        x = torch.rand(4, 6)
+        z = check.shape(
+            model.encode(x), (4, 3), "The code has one row for each example, latent_dim wide."
+        )
+        check.close(z, ours.code(ours.enc(x)), "The code is not what the layers enc and code give.")
 
 
 @pytest.mark.task("decode")
 def test_decode_gives_logits(student: Any) -> None:
-    model, ours = same_layers(student, 6, 5, 3)
-    z = torch.randn(4, 3)
-    logits = check.shape(model.decode(z), (4, 6), "decode gives one logit for each pixel.")
-    check.that(
-        not is_close(logits, torch.sigmoid(ours.dec(z))),
-        "decode returns probabilities: the loss applies the sigmoid, so return plain logits.",
-    )
-    check.close(logits, ours.dec(z), "decode is not what the layer dec gives.")
+    for model, ours in same_layers(student, 6, 5, 3):
+        z = torch.randn(4, 3)
+        logits = check.shape(model.decode(z), (4, 6), "decode gives one logit for each pixel.")
+        check.that(
+            not is_close(logits, torch.sigmoid(ours.dec(z))),
+            "decode returns probabilities: the loss applies the sigmoid, so return plain logits.",
+        )
+        check.close(logits, ours.dec(z), "decode is not what the layer dec gives.")
 
 
 @pytest.mark.task("forward")
 @pytest.mark.uses("DenoisingAutoencoder.encode", "DenoisingAutoencoder.decode")
 def test_forward_is_decode_of_encode(student: Any) -> None:
-    model, ours = same_layers(student, 6, 5, 3)
-    x = torch.rand(4, 6)
-    logits = check.shape(model(x), (4, 6), "forward gives the logits, one for each pixel.")
-    if is_close(logits, ours.dec(ours.code(ours.enc(x)))):
-        return
-    # A wrong encode or decode loses its own points; forward is right when it uses them.
-    own = model.decode(model.encode(x))
-    check.that(not is_close(own[:1], own[1:2]), "The logits are the same for every image.")
-    check.close(logits, own, "forward is not decode(encode(x)).")
+    # 20 hidden units: at the start some are off, but not all of them.
+    for model, ours in same_layers(student, 6, 20, 3):
+        x = torch.rand(4, 6)
+        logits = check.shape(model(x), (4, 6), "forward gives the logits, one for each pixel.")
+        if is_close(logits, ours.dec(ours.code(ours.enc(x)))):
+            continue
+        # A wrong encode or decode loses its own points; forward is right when it uses them.
+        own = model.decode(model.encode(x))
+        check.that(not is_close(own[:1], own[1:2]), "The logits are the same for every image.")
+        check.close(logits, own, "forward is not decode(encode(x)).")
 
 
 # ---------------------------------------------------------------- denoising_loss
@@ -162,7 +169,11 @@ def test_psnr_worked_numbers(student: Any) -> None:
     x = torch.zeros(2, 4)
     y = torch.tensor([[0.1, 0.1, 0.1, 0.1], [1.0, 1.0, 1.0, 1.0]])
     got = check.shape(student.psnr(x, y), (2,), "psnr gives one number for each image.")
-    check.close(got, torch.tensor([20.0, 0.0]), "mse 0.01 is 20 dB, mse 1 is 0 dB.", atol=1e-4)
+    symptom = "mse 0.01 is 20 dB, mse 1 is 0 dB."
+    check.close(got, torch.tensor([20.0, 0.0]), symptom, atol=1e-4)
+    got = student.psnr(x.reshape(2, 1, 2, 2), y.reshape(2, 1, 2, 2))
+    check.shape(got, (2,), "Images (B, C, H, W) must give one number each, too.")
+    check.close(got, torch.tensor([20.0, 0.0]), symptom, atol=1e-4)
 
 
 @pytest.mark.task("psnr")

@@ -26,7 +26,8 @@ def init_weights(module: nn.Module) -> None:
     He-normal ones with mode fan_out for ReLU; the biases of both become 0. A layer without bias
     is fine, and every other kind of module is left as it is.
     Formula: Xavier: uniform on [-a, a] with a = sqrt(6 / (fan_in + fan_out)).
-    He: normal with mean 0 and variance 2 / fan_out, fan_out = out_channels * kernel height * width.
+    He: normal with mean 0 and variance 2 / fan_out, fan_out = out_channels * kernel height * width
+    (for ConvTranspose2d PyTorch counts in_channels there).
 
     >>> layer = nn.Linear(2, 4)
     >>> init_weights(layer)
@@ -83,7 +84,7 @@ def kl_per_dim(batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
 def active_units(mu: Tensor, threshold: float = 0.01) -> int:
     """How many latent dimensions react to the data (Burda et al. 2016).
 
-    Shapes: mu (N, D), the posterior means of a data set -> a Python int between 0 and D.
+    Shapes: mu (N, D), the posterior means of a data set -> a whole number between 0 and D.
     Formula: the number of d with Var_n(mu[n, d]) > threshold, the variance over the examples.
 
     >>> active_units(torch.tensor([[0.0, 5.0], [1.0, 5.0]]))  # variances 0.5 and 0
@@ -104,8 +105,8 @@ def log_weights(log_px: Tensor, z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor
     q(z|x) = N(mu, diag(exp(logvar))), both densities taken at the sample z.
 
     >>> zero = torch.zeros(1, 1, 1)
-    >>> log_weights(torch.tensor([[-5.0]]), zero + 2, zero + 2, zero)  # -5 - 2 + 0
-    tensor([[-7.]])
+    >>> log_weights(torch.tensor([[-5.0]]), zero + 2, zero + 1, zero)  # -5 - 2 + 1/2
+    tensor([[-6.5000]])
     """
     # TODO(log_weights): ~3 lines, 8 min
     raise NotImplementedError("log_weights: not implemented yet")

@@ -179,6 +179,11 @@ def test_embedding_of_step_zero(student: Any) -> None:
 
 @pytest.mark.task("timestep_embedding")
 def test_embedding_has_sine_and_cosine_of_each_angle(student: Any) -> None:
+    e = check.shape(student.timestep_embedding(torch.tensor([1]), 4), (1, 4))
+    # Sorted, for any order of the columns; then with half - 1 in the denominator.
+    due = [[0.0100, 0.5403, 0.8415, 0.99995], [0.0001, 0.5403, 0.8415, 1.0]]
+    symptom = "With dim = 4, t = 1 must give sin 1, sin 0.01, cos 1, cos 0.01 (in any order)."
+    check.one_of(e[0].sort().values, [torch.tensor(row) for row in due], symptom, atol=5e-5)
     e = check.shape(student.timestep_embedding(torch.tensor([1, 7, 50]), 12), (3, 12))
     check.close(
         e.pow(2).sum(1),
@@ -204,6 +209,7 @@ def noisy(student: Any, x0: Tensor, t: Tensor, noise: Tensor, ab: Tensor) -> Ite
 
 
 USES_DIFFUSION_LOSS = pytest.mark.uses("q_sample")
+SEES_X_T = "The model must see x_t = q_sample(x0, t, noise) (compared here: the x_t that it saw)."
 
 
 @pytest.mark.task("diffusion_loss")
@@ -229,7 +235,7 @@ def test_loss_asks_the_model_once(student: Any) -> None:
     batched_time(told, 4, t.tolist())
     with_any(
         noisy(student, x0, t, noise, alpha_bar),
-        lambda due: check.close(x_t, due, "The model must see x_t = q_sample(x0, t, noise)."),
+        lambda due: check.close(x_t, due, SEES_X_T),
     )
 
 
@@ -456,5 +462,5 @@ def test_loop_keeps_no_graph(student: Any) -> None:
             return self.scale * x_t
 
     x = check.shape(student.p_sample_loop(Scaled(), (4, 2), betas_of(4)), (4, 2))
-    symptom = "The result drags a graph of all steps along: sample without gradients (no_grad)."
+    symptom = "Each step adds to a graph: sample without gradients (no_grad), or memory fills up."
     check.that(not x.requires_grad, symptom)

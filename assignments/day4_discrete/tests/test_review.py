@@ -38,6 +38,9 @@ def test_kl_is_zero_at_equality(student: Any) -> None:
     kl = student.gaussian_kl(mu_q=mu, logvar_q=logvar, mu_p=mu, logvar_p=logvar)
     check.shape(kl, (3,), "One number for each row.")
     check.close(kl, torch.zeros(3), "The KL of a distribution with itself must be 0.")
+    ones = torch.ones(2, 4)
+    kl = student.gaussian_kl(mu_q=ones, logvar_q=0 * ones, mu_p=0 * ones, logvar_p=0 * ones)
+    check.close(kl, torch.full((2,), 2.0), "Four dimensions, 1/2 each: sum over them, no mean.")
     kl = student.gaussian_kl(mu_q=mu + 1, logvar_q=logvar, mu_p=mu, logvar_p=logvar)
     check.that(bool((check.shape(kl, (3,)) > 0).all()), "Elsewhere the KL must be positive.")
 

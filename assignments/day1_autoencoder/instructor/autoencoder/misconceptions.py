@@ -1525,6 +1525,12 @@ def psnr(x, y, max_value=1.0):
     return 10 * torch.log10(max_value**2 / mse)
 
 
+@mistake("psnr", "no_flatten", "Flatten first: the mean must run over all axes but the first.")
+def psnr(x, y, max_value=1.0):
+    mse = (x - y).pow(2).mean(1)
+    return 10 * torch.log10(max_value**2 / mse)
+
+
 @mistake("psnr", "max_of_image", "The largest pixel of x stands for the range: it is max_value.")
 def psnr(x, y, max_value=1.0):
     mse = (x - y).pow(2).flatten(1).mean(1)

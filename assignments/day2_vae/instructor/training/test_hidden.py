@@ -59,7 +59,7 @@ def test_init_convolution_law(student: Any, kind: str, channels: tuple[int, int]
     student.init_weights(layer)
     spread = math.sqrt(2 / (channels[1] * 25))
     weights = (layer.weight.detach().double() / spread).reshape(-1, 5)
-    check.standard_normal(weights, f"{kind}: the weights over sqrt(2 / fan_out)")
+    check.standard_normal(weights, f"{kind}: weight / sqrt(2 / fan_out)")
     check.equal(layer.bias.detach(), torch.zeros(channels[1]), "The bias must be 0.")
 
 
@@ -436,6 +436,8 @@ def log(**columns: Any) -> dict[str, Any]:
 
 def found(student: Any, history: dict[str, Any], ignore: str = "") -> str:
     result = student.diagnose(history=history)
+    symptom = "The function returns None: is the return missing?"
+    check.that(result is not None, symptom, got="None", expected="a list of names")
     check.that(
         isinstance(result, (list, tuple, set, frozenset)) and all(type(n) is str for n in result),
         "diagnose returns a list of names.",

@@ -1547,7 +1547,8 @@ def predict_x0(x_t, t, eps, alpha_bar):
 @mistake(
     "q_posterior",
     "roll_wraps",
-    "roll(1) puts the last alpha_bar before the first: at t = 0 alpha_bar_prev must be 1.",
+    "The shifted schedule goes round to the end (t - 1 = -1, or roll): at t = 0 alpha_bar_prev "
+    "must be 1.",
 )
 def q_posterior(x0, x_t, t, betas):
     alphas, ab = compute_alpha_cumprod(betas)
@@ -1559,7 +1560,8 @@ def q_posterior(x0, x_t, t, betas):
 @mistake(
     "q_posterior",
     "t_minus_one_wraps",
-    "alpha_bar[t - 1] is the last entry at t = 0: alpha_bar_prev must be 1 there.",
+    "The shifted schedule goes round to the end (t - 1 = -1, or roll): at t = 0 alpha_bar_prev "
+    "must be 1.",
 )
 def q_posterior(x0, x_t, t, betas):
     alphas, ab = compute_alpha_cumprod(betas)

@@ -99,8 +99,9 @@ def tolerance(dtype: torch.dtype) -> dict[str, float]:
 
 def batched_time(t: Any, due: Tensor) -> None:
     """The model must be told the step of each example, as whole numbers."""
-    check.that(isinstance(t, Tensor), "The model must get t as a tensor, one number per example.")
-    check.shape(t, due.shape, "The model must get t with shape (B,): one number per example.")
+    symptom = "The model must get t as a tensor, one number for each example."
+    check.that(isinstance(t, Tensor), symptom)
+    check.shape(t, due.shape, "The model must get t with shape (B,): one number for each example.")
     check.that(
         not t.dtype.is_floating_point,
         "The model must get t as whole numbers (a long tensor), not scaled or converted.",
@@ -281,6 +282,7 @@ def noisy(student: Any, x0: Tensor, t: Tensor, noise: Tensor, ab: Tensor) -> Ite
 
 
 USES_DIFFUSION_LOSS = pytest.mark.uses("q_sample")
+SEES_X_T = "The model must see x_t = q_sample(x0, t, noise) (compared here: the x_t that it saw)."
 
 
 @pytest.mark.task("diffusion_loss")
@@ -295,8 +297,7 @@ def test_loss_any_shape(student: Any, size: tuple[int, ...]) -> None:
     batched_time(spy.seen[0][1], t)
 
     def test(x_t: Tensor) -> None:
-        symptom = "The model must see x_t = q_sample(x0, t, noise)."
-        check.close(spy.seen[0][0], x_t, symptom, atol=1e-4)
+        check.close(spy.seen[0][0], x_t, SEES_X_T, atol=1e-4)
         due = (0.5 * x_t + answer - noise).pow(2).mean()
         check.close(loss, due, "The loss must be the mean of (noise - model(x_t, t))^2.")
 

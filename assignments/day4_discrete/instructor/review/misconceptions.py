@@ -257,7 +257,9 @@ def reparameterize(mu, logvar):
 
 
 @mistake(
-    "reparameterize", "sample", "sample() cuts the graph: rsample() is the reparameterized draw."
+    "reparameterize",
+    "sample",
+    "The draw is cut off from the graph: no_grad, detach, or sample() in place of rsample().",
 )
 def reparameterize(mu, logvar):
     return torch.distributions.Normal(mu, torch.exp(0.5 * logvar)).sample()
