@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -198,8 +199,8 @@ def test_embedding_has_sine_and_cosine_of_each_angle(student: Any) -> None:
 
 def noisy(student: Any, x0: Tensor, t: Tensor, noise: Tensor, ab: Tensor) -> Iterator[Tensor]:
     """The right x_t, then that of the student's own q_sample."""
-    a = ab[t].reshape(-1, *[1] * (x0.dim() - 1))
-    yield a.sqrt() * x0 + (1 - a).sqrt() * noise
+    pairs = zip(x0, noise, ab[t].tolist(), strict=True)
+    yield torch.stack([math.sqrt(a) * x + math.sqrt(1 - a) * e for x, e, a in pairs])
     try:
         own = student.q_sample(x0, t, noise, ab)
     except Exception:
