@@ -155,16 +155,16 @@ def name_mistakes(part: Part, results: Sequence[RawResult]) -> list[RawResult]:
     equals the first in the bank is taken. One that explains less than half of what failed is a
     coincidence, and would lead astray.
     """
-    task_of = {test.name: task.name for task in part.tasks for test in task.tests}
-    failed = Counter(task_of.get(result.function) for result in results if _looked_into(result))
+    tasks = {test.name: task.name for task in part.tasks for test in task.tests}
+    failed = Counter(tasks.get(result.function) for result in results if _looked_into(result))
     votes = Counter(
-        (task_of.get(result.function), fit["slug"])
+        (tasks.get(result.function), fit["slug"])
         for result in results
         for fit in result.detail.get("fits", ())
     )
     named = []
     for result in results:
-        task, fits = task_of.get(result.function), result.detail.get("fits")
+        task, fits = tasks.get(result.function), result.detail.get("fits")
         if fits:
             best = max(fits, key=lambda fit: votes[task, fit["slug"]])
             if 2 * votes[task, best["slug"]] >= failed[task]:

@@ -157,8 +157,9 @@ class Judge:
             attempt = run_attempt(item, nextitem)
             verdict = self._classify(item, attempt)
             self._workers.expect_another()
-        lent = self._lendable(item) if attempt.outcome == "failed" else ()
-        if lent and not verdict.not_implemented:
+        tried = attempt.outcome == "failed" and not verdict.not_implemented
+        lent = self._lendable(item) if tried else ()
+        if lent:
             attempt, verdict = self._with_pieces(item, nextitem, lent)
         if verdict.status == "timeout":
             self._endless.add(function)

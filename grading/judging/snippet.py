@@ -271,9 +271,10 @@ def _difference(got: _Seen | None, want: _Seen) -> tuple[str, str]:
 
 def _show_both(got: Any, want: Any) -> tuple[str, str]:
     """The two in one line each; of large tensors an element that differs."""
-    if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape:
-        off = ~torch.isclose(got.detach().double(), want.detach().double(), 1e-4, 1e-6, True)
-        if bool(off.any()) and got.dtype == want.dtype:
+    if isinstance(got, Tensor) and isinstance(want, Tensor):
+        same_kind = (got.shape, got.dtype, got.layout) == (want.shape, want.dtype, want.layout)
+        off = ~torch.isclose(got.detach(), want.detach(), 1e-4, 1e-6, True) if same_kind else None
+        if off is not None and bool(off.any()):
             return show_both(got.detach(), want.detach(), off)
     return show(got), show(want)
 
