@@ -244,8 +244,9 @@ class Host:
         path, _, name = dotted.rpartition(".")
         owner = self.owner_of(path)
         self._patches.append((owner, name, vars(owner).get(name, _MISSING)))
-        if isinstance(owner, type) and not isinstance(replacement, types.FunctionType):
-            replacement = _method(replacement)  # or it would be called without `self`
+        takes_seed = getattr(replacement, "takes_seed", False) is True
+        if takes_seed or not isinstance(replacement, types.FunctionType):
+            replacement = _stand_in(replacement, takes_seed)
         setattr(owner, name, replacement)
 
     def owner_of(self, path: str) -> Any:
@@ -285,11 +286,20 @@ class Host:
         return _NOTHING if self._log is None else self._mode(self._log)
 
 
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
+def _stand_in(function: Callable[..., Any], takes_seed: bool) -> Callable[..., Any]:
+    """A function proper, which in a class is given `self`.
 
-    return method
+    Args:
+        takes_seed: pass `lent_seed`, drawn where the student's code draws: noise that it gets from
+            elsewhere must be repeatable, or fresh, just as its own.
+    """
+
+    def stand_in(*args: Any, **kwargs: Any) -> Any:
+        if takes_seed:
+            kwargs["lent_seed"] = int(torch.empty((), dtype=torch.int64).random_())
+        return function(*args, **kwargs)
+
+    return stand_in
 
 
 class _Nothing:

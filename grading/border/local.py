@@ -101,6 +101,7 @@ class LocalBackend:
                 return original(*args, **kwargs)
             return backend._call_judge(replacement, args, kwargs)
 
+        replaced.takes_seed = getattr(replacement, "takes_seed", False)  # type: ignore[attr-defined]
         self.host.patch(dotted, replaced)
 
     def unpatch(self) -> None:

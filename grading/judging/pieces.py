@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from grading.border import rng
 from grading.errors import GraderError
 from grading.judging.modules import load_text
+
+if TYPE_CHECKING:
+    from grading.border import Trace
 
 
 class Pieces:
@@ -48,15 +50,14 @@ class Pieces:
         if not names:
             yield
             return
-        open_ = [True]
-        for name in names:
-            piece: Any = _while_open(self._find(name), open_, student)
-            piece.takes_self = "." in name
+        pieces = {name: Piece(self._find(name), student, "." in name) for name in names}
+        for name, piece in pieces.items():
             student.patch(f"student.{name}", piece)
         try:
             yield
         finally:
-            open_.clear()
+            for piece in pieces.values():
+                piece.end()
             student.unpatch()
 
     def _find(self, name: str) -> Callable[..., Any]:
@@ -74,25 +75,39 @@ class Pieces:
         return function
 
 
-def _while_open(
-    function: Callable[..., Any], open_: list[bool], student: Any
-) -> Callable[..., Any]:
-    trace = student._border_core.backend.trace
+class Piece:
+    """One function of the reference, for as long as it is lent.
 
-    @functools.wraps(function)
-    def piece(*args: Any, **kwargs: Any) -> Any:
-        if not open_:
+    Attributes:
+        takes_self: it is a method; the first argument is the student's object.
+        takes_seed: the border passes `lent_seed`, drawn by the student's generator.
+    """
+
+    takes_seed = True
+
+    def __init__(self, function: Callable[..., Any], student: Any, takes_self: bool) -> None:
+        self.takes_self = takes_self
+        self.__name__ = function.__name__
+        self._function: Callable[..., Any] | None = function
+        self._trace: Trace | None = student._border_core.backend.trace
+
+    def end(self) -> None:
+        """From now on every call is refused."""
+        self._function = None
+
+    def __call__(self, *args: Any, lent_seed: int, **kwargs: Any) -> Any:
+        if self._function is None:
             raise RuntimeError("this function was lent for one test, which is over")
+        if type(lent_seed) is not int or not 0 <= lent_seed < 1 << 63:
+            raise ValueError("bad seed")
+        trace = self._trace
         enabled = trace is not None and trace.enabled
         if trace is not None:
             trace.enabled = False  # what it calls of the student's layers is no call of the test's
         try:
-            # One draw of the judge's, however often it calls the student's layers: a replay in
-            # process calls them without any.
-            with rng.seeded(rng.next_seed()):
-                return function(*args, **kwargs)
+            # The judge's own generators stay where they are, however often layers are called.
+            with rng.seeded(lent_seed):
+                return self._function(*args, **kwargs)
         finally:
             if trace is not None:
                 trace.enabled = enabled
-
-    return piece

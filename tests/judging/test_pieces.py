@@ -212,3 +212,26 @@ def test_a_lent_function_is_dead_afterwards_and_the_own_one_back(tmp_path: Path)
     assert not hasattr(module, "quarter")
     with pytest.raises(RuntimeError, match="lent for one test"):
         kept(x)
+
+
+def test_noise_of_a_lent_function_follows_the_students_seed(tmp_path: Path) -> None:
+    path = tmp_path / "solution.py"
+    path.write_text("import torch\ndef noisy(x):\n    return x + torch.randn_like(x)\n", "utf-8")
+    module = ModuleType("mine")
+    text = """
+import torch
+def free(x): return noisy(x)
+def seeded(x):
+    torch.manual_seed(0)
+    return noisy(x)
+"""
+    exec(text, module.__dict__)
+    student, x = LocalStudent(module), torch.zeros(4)
+    with Pieces(path).lent(student, ["noisy"]):
+        assert not torch.equal(student.free(x), student.free(x))
+        # A seed in the student's code spoils what it draws through others, too.
+        assert torch.equal(student.seeded(x), student.seeded(x))
+        torch.manual_seed(5)
+        first = student.free(x)
+        torch.manual_seed(5)
+        assert torch.equal(student.free(x), first)

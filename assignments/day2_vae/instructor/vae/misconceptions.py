@@ -1074,6 +1074,7 @@ def reparameterize(mu, logvar):
     "reparameterize",
     "empty_noise",
     "torch.empty_like is not noise but whatever is in memory.",
+    unseeded=True,
 )
 def reparameterize(mu, logvar):
     return mu + torch.exp(0.5 * logvar) * torch.empty_like(mu)
