@@ -48,20 +48,21 @@ class Up(nn.Module):
         self.head2 = nn.Linear(n_hidden, 2 * n_z2)
 
 
-def with_our_weights(theirs: Any, ours: nn.Module) -> Any:
+def take(taker: Any, giver: Any) -> None:
     try:
-        theirs.load_state_dict(ours.state_dict())
+        taker.load_state_dict(giver.state_dict())
     except RuntimeError as error:
         raise check.Mismatch("Leave the layers in __init__ as they are provided.") from error
+
+
+def with_our_weights(theirs: Any, ours: nn.Module) -> Any:
+    take(theirs, ours)
     return theirs
 
 
 def as_seeded(theirs: Any, ours: nn.Module) -> Any:
     """Our layers take the weights of theirs: a call that fails can be made again as it was."""
-    try:
-        ours.load_state_dict(theirs.state_dict())
-    except RuntimeError as error:
-        raise check.Mismatch("Leave the layers in __init__ as they are provided.") from error
+    take(ours, theirs)
     return theirs
 
 
