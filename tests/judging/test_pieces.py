@@ -235,3 +235,25 @@ def seeded(x):
         first = student.free(x)
         torch.manual_seed(5)
         assert torch.equal(student.free(x), first)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return self.call(self, x)",  # and so on without end, across the border and back
+        "while True: pass",
+        "import os; os._exit(0)",
+        "return Fake",
+        "return torch.zeros(40000, 20000)",
+    ],
+)
+def test_an_object_that_is_no_model_gets_nothing_out_of_a_lent_method(
+    graded: Grade, body: str
+) -> None:
+    fake = "class Fake:\n    def __init__(self, call): self.call = call\n"
+    fake += f"    def line(self, x):\n        {body}\n\n\n"
+    source = SOLUTION.replace("return torch.tanh(self.line(x))", "return None").replace(
+        "return self.inner(x) + x", "return type(self).inner(Fake(type(self).inner), x)"
+    )
+    report = graded(source.replace("class Net", f"{fake}class Net"), test_seconds=0.7)
+    assert points(report) == {**FULL, "inner": 0, "net": 0}
