@@ -5,7 +5,7 @@
 warm  one isolated submission, against a forked child of a warm parent that runs pytest.main on
       the same test files in process
 loss  what each failed case of a test adds (a fresh worker that runs it again, and the replays
-      that explain it)
+      that explain it), in a submission with a mistake in every third task
 cold  `grade run PART`, against plain `pytest` on the same files
 class the public tests of each of ten submissions by one warm judge, against a fresh process of
       plain `pytest` for each, which is the least that a grader without a border needs
@@ -102,6 +102,14 @@ def cold(part: Part, student: Path, count: int) -> None:
     say("cold", rows)
 
 
+def spoiled(part: Part, source: str) -> str:
+    """The source with the first known mistake of every third task."""
+    bank = read_bank(part.misconceptions_file)
+    for task in part.tasks[::3]:
+        source = next(entry for entry in bank if entry.task == task.name).applied_to(source)
+    return source
+
+
 class Failures:
     """A listener that counts the cases that failed."""
 
@@ -178,8 +186,7 @@ def main() -> None:
             place.mkdir()
         student = right / f"{part.name}.py"
         student.write_text(source, encoding="utf-8")
-        mistake = read_bank(part.misconceptions_file)[0]
-        (wrong / f"{part.name}.py").write_text(mistake.applied_to(source), encoding="utf-8")
+        (wrong / f"{part.name}.py").write_text(spoiled(part, source), encoding="utf-8")
 
         failures = Failures()
 

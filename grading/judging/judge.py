@@ -150,17 +150,19 @@ class Judge:
             )
         attempt = run_attempt(item, nextitem)
         verdict = self._classify(item, attempt)
-        if attempt.outcome == "failed" and self._deserves_another(verdict):
-            # An earlier test may have left the worker in a state of its own making: a fresh one,
-            # the same seed, and that verdict counts.
-            self._workers.discard()
-            attempt = run_attempt(item, nextitem)
-            verdict = self._classify(item, attempt)
+        lent: tuple[str, ...] = ()
+        if attempt.outcome == "failed" and not verdict.not_implemented:
+            stale, lent = not self._workers.is_fresh(), self._lendable(item)
+            if lent:
+                # What other tasks got wrong is lost there, not here.
+                attempt, verdict = self._again(item, nextitem, lent)
+            if attempt.outcome == "failed" and stale and time.monotonic() < self._ends:
+                # An earlier test may have left the worker in a state of its own making: a fresh
+                # one, the same seed.
+                own = self._again(item, nextitem)
+                if not lent or own[0].outcome == "passed":
+                    attempt, verdict = own
             self._workers.expect_another()
-        tried = attempt.outcome == "failed" and not verdict.not_implemented
-        lent = self._lendable(item) if tried else ()
-        if lent:
-            attempt, verdict = self._with_pieces(item, nextitem, lent)
         if verdict.status == "timeout":
             self._endless.add(function)
         if self._workers.is_dead():
@@ -182,12 +184,12 @@ class Judge:
             return ()
         return self._pieces.named_by(item)
 
-    def _with_pieces(
-        self, item: pytest.Item, nextitem: pytest.Item | None, names: tuple[str, ...]
+    def _again(
+        self, item: pytest.Item, nextitem: pytest.Item | None, lent: tuple[str, ...] = ()
     ) -> tuple[Attempt, Verdict]:
-        """Judge once more with right pieces: what other tasks got wrong is lost there, not here."""
+        """Another attempt in a fresh worker, with these functions of the reference."""
         self._workers.discard()
-        self._lending = names
+        self._lending = lent
         try:
             attempt = run_attempt(item, nextitem)
         finally:
@@ -221,11 +223,6 @@ class Judge:
                 verdict.call = last_call(name, attempt.trace, student, functions)
         except Exception as error:
             verdict.unexplained = f"{type(error).__name__}: {error}"[:500]
-
-    def _deserves_another(self, verdict: Verdict) -> bool:
-        if verdict.not_implemented or self._workers.is_fresh():
-            return False
-        return time.monotonic() < self._ends
 
 
 def _not_tried(item: pytest.Item) -> Attempt:

@@ -147,6 +147,18 @@ def test_a_wrong_task_costs_its_own_points_alone(
     assert report.isolation == level
 
 
+def test_own_pieces_of_another_make_are_right_together(graded: Grade) -> None:
+    # half is wrong, since it gives a pair; quarter knows that and is right with it, not without.
+    source = SOLUTION.replace("return 0.5 * x", "return 0.5 * x, 0").replace(
+        "return half(half(x))", "return half(half(x)[0])[0]"
+    )
+    assert points(graded(source)) == {**FULL, "half": 0}
+    # Nor does it matter what an earlier test has left behind.
+    spoiled = source.replace("def quarter(x):", "def quarter(x):\n    if _seen: return None")
+    spoiled = spoiled.replace("return 0.5 * x, 0", "_seen.append(1); return 0.5 * x, 0")
+    assert points(graded(f"_seen = []\n{spoiled}")) == {**FULL, "half": 0}
+
+
 def test_a_function_that_is_not_there_is_lent_too(graded: Grade) -> None:
     source = SOLUTION.replace("def half(x)", "def hallf(x)").replace(
         "    def inner", "    def iner"
