@@ -155,7 +155,10 @@ class Judge:
             stale, lent = not self._workers.is_fresh(), self._lendable(item)
             if lent:
                 # What other tasks got wrong is lost there, not here.
+                first = verdict.message
                 attempt, verdict = self._again(item, nextitem, lent)
+                # The same failure on other pieces, in another worker: it is this function's own.
+                stale = stale and verdict.message != first
             if attempt.outcome == "failed" and stale and time.monotonic() < self._ends:
                 # An earlier test may have left the worker in a state of its own making: a fresh
                 # one, the same seed.
