@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from grading.cli import main
+from grading.cli.guide import section
 from grading.skeleton import make_skeleton
 from tests.judging.course import SOLUTION, write_course
 
@@ -209,3 +210,13 @@ def test_demo_shows_four_side_by_side(run: Run, course: Path) -> None:
     assert code == 0
     for name in ("skeleton", "half-done", "reference", "hostile"):
         assert name in out
+
+
+def test_formulas_within_a_line_are_shown_as_code(tmp_path: Path) -> None:
+    guide = tmp_path / "tiny.md"
+    guide.write_text(
+        "## Task\n\nWith $a_i\\,\\|\\,\n+ b_i$ and \\$5.\n\n```sh\necho $HOME $PATH\n```\n", "utf-8"
+    )
+    text = section(guide, "#task")
+    assert "With `a_i\\,\\|\\, + b_i` and \\$5." in text
+    assert "echo $HOME $PATH" in text

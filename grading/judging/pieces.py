@@ -51,9 +51,9 @@ class Pieces:
             yield
             return
         pieces = {name: Piece(self._find(name), student, "." in name) for name in names}
-        for name, piece in pieces.items():
-            student.patch(f"student.{name}", piece)
         try:
+            for name, piece in pieces.items():
+                student.patch(f"student.{name}", piece)
             yield
         finally:
             for piece in pieces.values():

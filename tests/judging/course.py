@@ -40,13 +40,17 @@ class Net(nn.Module):
         # END SOLUTION
 '''
 
-MANIFEST = """
+HEAD = """
 schema = "latent-week/assignment/1"
 day = "day"
 title = "A day"
 [[part]]
 name = "tiny"
 title = "A tiny part"
+"""
+MANIFEST = (
+    HEAD
+    + """
 [part.limits]
 test_seconds = 2
 [[part.task]]
@@ -75,6 +79,7 @@ points = 20
 [part.task.tests]
 public = { test_net = 1 }
 """
+)
 
 PUBLIC = """
 import pytest, torch
@@ -161,13 +166,9 @@ def move(values, x):
             value += step(x)
     # END SOLUTION
 """
-MOVE_MANIFEST = """
-schema = "latent-week/assignment/1"
-day = "day"
-title = "A day"
-[[part]]
-name = "tiny"
-title = "A tiny part"
+MOVE_MANIFEST = (
+    HEAD
+    + """
 [[part.task]]
 name = "step"
 function = "step"
@@ -186,6 +187,7 @@ points = 60
 public = { test_move = 1, test_move_leaves = 1 }
 hidden = { test_noise = 1 }
 """
+)
 MOVE_PUBLIC = """
 import pytest, torch
 from grading import check

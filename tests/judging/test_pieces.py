@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from grading.border import LocalStudent
 from grading.judging.pieces import Pieces
 from grading.scoring import Part, PartReport
 from tests.judging.conftest import Grade
-from tests.judging.course import write_course
+from tests.judging.course import HEAD, write_course
 
 SOLUTION = """
 import torch
@@ -49,14 +50,6 @@ class Net(nn.Module):
         # BEGIN SOLUTION
         return self.inner(x) + x
         # END SOLUTION
-"""
-MANIFEST = """
-schema = "latent-week/assignment/1"
-day = "day"
-title = "A day"
-[[part]]
-name = "tiny"
-title = "A tiny part"
 """
 TASK = """
 [[part.task]]
@@ -111,7 +104,7 @@ def part(tmp_path: Path) -> Part:
     tasks = (TASK.format(name=name, function=function) for name, function in FUNCTIONS.items())
     return write_course(
         tmp_path / "course",
-        manifest=MANIFEST + "".join(tasks),
+        manifest=HEAD + "".join(tasks),
         public=TESTS.format(again=""),
         hidden=TESTS.format(again="_again"),
         solution=SOLUTION,
@@ -224,6 +217,29 @@ def test_a_lent_function_is_dead_afterwards_and_the_own_one_back(tmp_path: Path)
     assert not hasattr(module, "quarter")
     with pytest.raises(RuntimeError, match="lent for one test"):
         kept(x)
+
+
+def test_what_was_lent_dies_even_if_the_next_cannot_be_put_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "solution.py"
+    path.write_text(SOLUTION, encoding="utf-8")
+    module = ModuleType("mine")  # it has no class Net
+    kept: list[Any] = []
+    student, patch = LocalStudent(module), LocalStudent.patch
+
+    def keeping(self: LocalStudent, dotted: str, piece: Any) -> None:
+        kept.append(piece)
+        patch(self, dotted, piece)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(LocalStudent, "patch", keeping)
+        with (
+            pytest.raises(AttributeError),
+            Pieces(path).lent(student, ["half", "Net.inner"]),
+        ):
+            raise AssertionError("nothing may run")
+    assert not hasattr(module, "half")
+    with pytest.raises(RuntimeError, match="lent for one test"):
+        kept[0](torch.ones(1), lent_seed=0)
 
 
 def test_noise_of_a_lent_function_follows_the_students_seed(tmp_path: Path) -> None:
