@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from grading.sandbox import LEVELS, ForkServer, Level, Sandbox, WorkerProcess
-
-sys.path.insert(0, str(Path(__file__).parent))
+from tests.sandbox.talk import start
 
 # A machine that cannot have L3 must say so: nothing here is skipped without this variable.
 EXPECTED = os.environ.get("LATENT_WEEK_ISOLATION", "L3")
@@ -19,8 +17,6 @@ EXPECTED = os.environ.get("LATENT_WEEK_ISOLATION", "L3")
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ForkServer]:
-    from talk import start
-
     with start() as running:
         yield running
 

@@ -65,22 +65,25 @@ def as_ordinary_user() -> None:
 
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount(None, "/", None, 16384 | 1 << 18)
-    needed = [Path(sys.base_prefix), Path(sys.prefix), ROOT, Path(sys.executable).parent]
-    for place in dict.fromkeys(needed):
-        closed = next((up for up in [*place.parents][::-1] if not up.stat().st_mode & 1), None)
-        if closed is None:
-            continue
-        source = os.open(place, os.O_PATH)
-        syscalls.mount("tmpfs", str(closed), "tmpfs", 0, "size=1m,mode=755")
-        place.mkdir(parents=True)
-        syscalls.mount(f"/proc/self/fd/{source}", str(place), None, 4096 | 16384)
+    needed = {Path(sys.base_prefix), Path(sys.prefix), ROOT, Path(sys.executable).parent}
+    # Opened before anything is hidden, and the outer ones first: an environment that lies in the
+    # repository comes with it.
+    opened = {place: os.open(place, os.O_PATH) for place in sorted(needed)}
+    for place, source in opened.items():
+        ways = [up for up in [*place.parents][::-1] if up.exists()]
+        closed = next((up for up in ways if not up.stat().st_mode & 1), None)
+        if closed is not None:
+            syscalls.mount("tmpfs", str(closed), "tmpfs", 0, "size=1m,mode=755")
+        if not place.exists():
+            place.mkdir(parents=True)
+            syscalls.mount(f"/proc/self/fd/{source}", str(place), None, 4096 | 16384)
         os.close(source)
     namespaces.become(60999)
     os.environ.update(HOME="/", USER="nobody")
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+    sys.path.insert(0, str(ROOT))
     globals()[sys.argv[1]]()
     program = compile(sys.argv[2], "stage", "exec")
     exec(program, {"__name__": "stage"})

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from talk import ask, error, hear, tell, value
 
 from grading.sandbox import ForkServer, Level, Limits, Sandbox, WorkerProcess
+from tests.sandbox.talk import ask, error, hear, tell, value
 
 SMALL = Limits(memory_mb=200, cpu_s=2, scratch_mb=8, output_kb=16, files=24, threads=12, file_mb=4)
 

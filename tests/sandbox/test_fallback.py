@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import EXPECTED
-from talk import HERE
 
 from grading.sandbox import LEVELS, levels
+from tests.sandbox.conftest import EXPECTED
+from tests.sandbox.talk import HERE
 
 CODE = """
 import json
 from pathlib import Path
 from grading.errors import GraderError
-from talk import start, value
+from tests.sandbox.talk import start, value
 folder = Path({folder!r})
 with start() as server:
     with server.sandbox(folder) as box:

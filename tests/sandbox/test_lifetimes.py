@@ -14,17 +14,17 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import EXPECTED
-from talk import HERE, ask, start, value
 
 from grading.errors import GraderError
 from grading.sandbox import LEVELS, ForkServer, Level, Limits, Sandbox, WorkerProcess
+from tests.sandbox.conftest import EXPECTED
+from tests.sandbox.talk import HERE, ask, start, value
 
 JUDGE = """
 import sys, time
-sys.path.insert(0, {here!r})
+sys.path.insert(0, {root!r})
 from pathlib import Path
-from talk import start, tell
+from tests.sandbox.talk import start, tell
 server = start()
 boxes = [server.sandbox(Path({folder!r}), levels=(level,)) for level in {levels!r}]
 workers = [box.spawn() for box in boxes]
@@ -51,7 +51,7 @@ def _runs(process: psutil.Process) -> bool:
 
 def test_a_killed_judge_leaves_nothing(submission: Path, tmp_path: Path) -> None:
     levels = LEVELS[LEVELS.index(EXPECTED) :]
-    code = JUDGE.format(here=str(HERE), folder=str(submission), levels=levels)
+    code = JUDGE.format(root=str(HERE.parents[1]), folder=str(submission), levels=levels)
     root = str(HERE.parents[1])
     environment = {**os.environ, "PYTHONPATH": root, "TMPDIR": str(tmp_path)}
     if os.geteuid() == 0:

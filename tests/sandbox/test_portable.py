@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from talk import HERE, ask, tell, value
 
 from grading.errors import GraderError
 from grading.sandbox import Limits, PortableServer
+from tests.sandbox.talk import HERE, ask, tell, value
 
 LIMITS = Limits(memory_mb=200, scratch_mb=8, output_kb=16, threads=12, file_mb=4, cpu_s=20)
 

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import EXPECTED
-from talk import ask, error, value
 
 from grading.sandbox import ForkServer, Level, Sandbox, WorkerProcess, levels
+from tests.sandbox.conftest import EXPECTED
+from tests.sandbox.talk import ask, error, value
 
 REFUSED = {"EPERM", "ENOSYS", "ESRCH"}
 C = "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True)\n"
