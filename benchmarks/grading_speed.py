@@ -4,8 +4,8 @@
 
 warm  one isolated submission, against a forked child of a warm parent that runs pytest.main on
       the same test files in process
-loss  what each failed case of a test adds (a fresh worker that runs it again, and the replays
-      that explain it), in a submission with a mistake in every third task
+loss  what a failed test, and a failed case of one, adds (fresh workers, further attempts, and
+      the replays that explain it), in a submission with a mistake in every third task
 cold  `grade run PART`, against plain `pytest` on the same files
 class the public tests of each of ten submissions by one warm judge, against a fresh process of
       plain `pytest` for each, which is the least that a grader without a border needs
@@ -111,16 +111,17 @@ def spoiled(part: Part, source: str) -> str:
 
 
 class Failures:
-    """A listener that counts the cases that failed."""
+    """A listener that notes the cases that failed."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.cases: list[str] = []
 
     def collected(self, count: int) -> None:
-        self.count = 0
+        self.cases.clear()
 
     def ended(self, name: str, status: str) -> None:
-        self.count += status != "passed"
+        if status != "passed":
+            self.cases.append(name)
 
 
 def class_run(part: Part, student: Path, graded: Callable[[], Report], count: int) -> None:
@@ -201,13 +202,17 @@ def main() -> None:
         rows = pairs(lambda: isolated(right), lambda: in_process(part, student), arguments.pairs)
         say("warm", rows)
         isolated(wrong)
-        failed = failures.count
+        cases = len(failures.cases)
+        tests = len({name.partition("[")[0] for name in failures.cases})
         for explain, what in ((False, "judged again"), (True, "judged again and explained")):
             rows = pairs(
                 partial(isolated, wrong, explain), partial(isolated, right), arguments.pairs
             )
-            extra = statistics.median(a - b for a, b in rows) * 1e3 / failed
-            print(f"loss   {extra:8.1f} ms for each of {failed} failed cases, {what}")
+            extra = statistics.median(a - b for a, b in rows) * 1e3
+            print(
+                f"loss   {extra / cases:8.1f} ms for each of {cases} failed cases, "
+                f"{extra / tests:.1f} ms for each of {tests} failed tests, {what}"
+            )
         if not arguments.warm:
             cold(part, student, arguments.pairs)
             class_run(part, student, partial(isolated, right, public=True), arguments.pairs)

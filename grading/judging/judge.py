@@ -77,7 +77,7 @@ class Judge:
         self.collection_errors: list[str] = []
         self.refused: CourseError | None = None  # why there is no sandbox to judge in
         self._explains = explains
-        self._endless: set[str] = set()  # test functions that have run into the time limit
+        self._lost: dict[str, str] = {}  # test functions of which a case failed -> its status
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -140,46 +140,67 @@ class Judge:
         return (yield)
 
     def _judge(self, item: pytest.Item, nextitem: pytest.Item | None) -> tuple[Attempt, Verdict]:
-        function = getattr(item, "originalname", item.name)
-        if function in self._endless:
+        function = _function_of(item)
+        if self._lost.get(function) == "timeout":
             # One case took its whole time twice: the others would too, and cost nothing more.
             return _not_tried(item), Verdict(
                 status="timeout",
                 message="Not tried: another case of this test never came back.",
                 symptom="Your code did not come back within the time limit: an endless loop?",
             )
-        attempt = run_attempt(item, nextitem)
-        verdict = self._classify(item, attempt)
-        lent: tuple[str, ...] = ()
-        if attempt.outcome == "failed" and not verdict.not_implemented:
-            stale, lent = not self._workers.is_fresh(), self._lendable(item)
-            if lent:
-                # What other tasks got wrong is lost there, not here.
-                first = verdict.message
-                attempt, verdict = self._again(item, nextitem, lent)
-                # The same failure on other pieces, in another worker: it is this function's own.
-                stale = stale and verdict.message != first
-            if attempt.outcome == "failed" and stale and time.monotonic() < self._ends:
-                # An earlier test may have left the worker in a state of its own making: a fresh
-                # one, the same seed.
-                own = self._again(item, nextitem)
-                if not lent or own[0].outcome == "passed":
-                    attempt, verdict = own
-            self._workers.expect_another()
-        if verdict.status == "timeout":
-            self._endless.add(function)
+        attempt, verdict, lent = self._attempts(item, nextitem, function in self._lost)
         if self._workers.is_dead():
             self._workers.discard()
+        lost = attempt.outcome == "failed" and not verdict.not_implemented
+        if lost:
+            self._lost[function] = verdict.status
         if attempt.outcome == "skipped":
             verdict = Verdict(status="missing", message="The test was skipped.")
         elif attempt.outcome == "passed":
             verdict = Verdict()
-        elif self._explains and not verdict.not_implemented and time.monotonic() < self._ends:
+        elif self._explains and lost and time.monotonic() < self._ends:
             self._explain(item, attempt, verdict, lent)
-        if lent:
-            # It has called the reference's functions, and may have kept what they gave.
+        if lent or (lost and self._is_suspect(item, nextitem)):
+            # It has called the reference's functions, and may have kept what they gave. Or the
+            # next test will probably fail too, and in a fresh worker it is judged once.
             self._workers.discard()
         return attempt, verdict
+
+    def _attempts(
+        self, item: pytest.Item, nextitem: pytest.Item | None, is_lost: bool
+    ) -> tuple[Attempt, Verdict, tuple[str, ...]]:
+        """Run a test as often as is fair: the attempt that counts, and what was lent at any time.
+
+        Args:
+            is_lost: another case has failed for good, so that nothing can be won any more.
+        """
+        lent = self._lendable(item) if is_lost else ()
+        attempt, verdict = self._run(item, nextitem, lent)
+        if is_lost or attempt.outcome != "failed" or verdict.not_implemented:
+            return attempt, verdict, lent
+        self._workers.expect_more()
+        stale, lent = not self._workers.is_fresh(), self._lendable(item)
+        if lent:
+            # What other tasks got wrong is lost there, not here.
+            first = verdict.message
+            self._workers.discard()
+            attempt, verdict = self._run(item, nextitem, lent)
+            # The same failure on other pieces, in another worker: it is this function's own.
+            stale = stale and verdict.message != first
+        if attempt.outcome == "failed" and stale and time.monotonic() < self._ends:
+            # An earlier test may have left the worker in a state of its own making: a fresh
+            # one, the same seed.
+            self._workers.discard()
+            own = self._run(item, nextitem)
+            if not lent or own[0].outcome == "passed":
+                attempt, verdict = own
+        return attempt, verdict, lent
+
+    def _is_suspect(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Whether the next test can be expected to fail as `item` did, and to matter."""
+        if nextitem is None or _function_of(nextitem) in self._lost:
+            return False
+        return task_of(item) == task_of(nextitem)
 
     def _lendable(self, item: pytest.Item) -> tuple[str, ...]:
         """The functions of other tasks that the tested one may be given from the reference."""
@@ -187,11 +208,10 @@ class Judge:
             return ()
         return self._pieces.named_by(item)
 
-    def _again(
+    def _run(
         self, item: pytest.Item, nextitem: pytest.Item | None, lent: tuple[str, ...] = ()
     ) -> tuple[Attempt, Verdict]:
-        """Another attempt in a fresh worker, with these functions of the reference."""
-        self._workers.discard()
+        """One attempt, with these functions of the reference in place of the student's."""
         self._lending = lent
         try:
             attempt = run_attempt(item, nextitem)
@@ -226,6 +246,11 @@ class Judge:
                 verdict.call = last_call(name, attempt.trace, student, functions)
         except Exception as error:
             verdict.unexplained = f"{type(error).__name__}: {error}"[:500]
+
+
+def _function_of(item: pytest.Item) -> str:
+    """The test function of which `item` is a case; all its cases count as one."""
+    return item.nodeid.partition("[")[0]
 
 
 def _not_tried(item: pytest.Item) -> Attempt:

@@ -40,6 +40,7 @@ class Workers:
         self._tests = 0
         self._aside_left = 4 * ASIDE_SECONDS
         self._broken: BaseException | None = None
+        self._many = False
         self.trace = Trace()  # of the worker that is alive
 
     @property
@@ -81,6 +82,8 @@ class Workers:
         session.limit(min(self._import_seconds, seconds))
         session.load(f"{self.sandbox.folder_inside}/{self._file}")
         self._session = session
+        if self._many:
+            self.sandbox.prepare()
 
     def _start_for_good(self, seconds: float) -> None:
         try:
@@ -121,10 +124,9 @@ class Workers:
             self._aside_left -= time.monotonic() - start
             self.trace.enabled = True
 
-    def expect_another(self) -> None:
-        """Have another worker made ready meanwhile: where one test failed, more will."""
-        if self._broken is None:
-            self.sandbox.prepare()
+    def expect_more(self) -> None:
+        """From now on have the next worker made ready ahead: where one test failed, more will."""
+        self._many = True
 
     def discard(self) -> None:
         """End the worker; the next test gets another."""
