@@ -76,20 +76,20 @@ def _show_plain(value: Any, depth: int) -> str:
     return f"a {kind}"
 
 
-def _show_tensor(value: Tensor) -> str:
+def _show_tensor(value: Tensor, digits: int = 6) -> str:
     kind = "" if value.dtype is torch.float32 else f" {str(value.dtype).removeprefix('torch.')}"
     if value.layout is not torch.strided or value.device.type == "meta":
         return f"tensor of shape {tuple(value.shape)}{kind} ({value.layout}, {value.device.type})"
     flat = value.detach().reshape(-1)[:_SHOWN]
-    numbers = ", ".join(_number(item) for item in flat.tolist())
+    numbers = ", ".join(_number(item, digits) for item in flat.tolist())
     if value.dim() == 0:
         return f"{numbers}{kind and f' ({kind.strip()})'}"
     more = ", ..." if value.numel() > _SHOWN else ""
     return f"shape {tuple(value.shape)}{kind}: [{numbers}{more}]"
 
 
-def _number(item: Any) -> str:
-    return f"{item:.6g}" if isinstance(item, float) else str(item)
+def _number(item: Any, digits: int = 6) -> str:
+    return f"{item:.{digits}g}" if isinstance(item, float) else str(item)
 
 
 def _as_tensor(value: Any, like: Tensor | None, what: str) -> Tensor:
@@ -104,7 +104,15 @@ def _as_tensor(value: Any, like: Tensor | None, what: str) -> Tensor:
     return torch.tensor(value, dtype=torch.float64 if like is None else like.dtype)
 
 
-def close(got: Any, expected: Any, symptom: str, *, rtol: float = 1e-4, atol: float = 1e-5) -> None:
+def close(
+    got: Any,
+    expected: Any,
+    symptom: str,
+    *,
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    name: str = "",
+) -> None:
     """Pass when `got` equals `expected` within `atol + rtol * |expected|`, element by element.
 
     Type, shape, dtype and NaN or infinity are looked at first, each with a sentence of its own.
@@ -113,6 +121,7 @@ def close(got: Any, expected: Any, symptom: str, *, rtol: float = 1e-4, atol: fl
         got: the student's tensor, float or int.
         expected: tensor or number that the test worked out itself.
         symptom: the sentence for the student when values differ.
+        name: what the values are, where the symptom does not say; it is put in front of both.
 
     Raises:
         Mismatch: when they differ.
@@ -138,17 +147,27 @@ def close(got: Any, expected: Any, symptom: str, *, rtol: float = 1e-4, atol: fl
         )
     have64, want64 = have.detach().double(), want.detach().double()
     if bool(torch.isnan(have64).any()) and not bool(torch.isnan(want64).any()):
-        raise Mismatch(f"The result is NaN. {symptom}", show(have), show(want))
+        off = torch.isnan(have64)
+        texts = _named(name, *show_both(have, want, off))
+        raise Mismatch(f"The result is NaN. {symptom}", *texts)
     if bool(torch.isinf(have64).any()) and not bool(torch.isinf(want64).any()):
-        raise Mismatch(f"The result is infinite. {symptom}", show(have), show(want))
+        off = torch.isinf(have64)
+        texts = _named(name, *show_both(have, want, off))
+        raise Mismatch(f"The result is infinite. {symptom}", *texts)
     near = (have64 - want64).abs() <= atol + rtol * want64.abs()
     # Next to an infinity every number is near: it takes the same infinity. Nothing equals NaN,
     # which a test expects only where it compares two results of the student's.
     off = ~torch.where(want64.isfinite(), near, have64 == want64)
     if bool(off.any()):
         if not isinstance(got, Tensor):
-            raise Mismatch(symptom, show(got), show(want))  # a number has no dtype to show
-        raise Mismatch(symptom, *show_both(have, want, off))
+            texts = _named(name, show(got), show(want))  # a number has no dtype to show
+            raise Mismatch(symptom, *texts)
+        raise Mismatch(symptom, *_named(name, *show_both(have, want, off)))
+
+
+def _named(name: str, got: str, expected: str) -> tuple[str, str]:
+    """Both texts with the name of what was measured in front of them."""
+    return (f"{name} {got}", f"{name} {expected}") if name else (got, expected)
 
 
 def show_both(have: Tensor, want: Tensor, off: Tensor) -> tuple[str, str]:
@@ -157,18 +176,38 @@ def show_both(have: Tensor, want: Tensor, off: Tensor) -> tuple[str, str]:
     Args:
         off: bool, of the same shape: where they differ, somewhere at least.
     """
-    if have.numel() <= _SHOWN:
-        return show(have), show(want)
     index = tuple(int(i) for i in off.nonzero()[0])
     where = ", ".join(map(str, index))
     count = f"; {int(off.sum())} of {off.numel()} elements differ"
-    return (
-        f"{_number(have[index].item())} at [{where}]{count}",
-        f"{_number(want[index].item())} at [{where}]",
-    )
+    for digits in (6, 10, 17):  # two numbers in float64 can agree in the first six
+        one, other = (_number(value[index].item(), digits) for value in (have, want))
+        if one != other:
+            break
+    else:
+        digits = 6
+    if have.numel() <= _SHOWN:
+        return _show_tensor(have, digits), _show_tensor(want, digits)
+    return f"{one} at [{where}]{count}", f"{other} at [{where}]"
 
 
-def one_of(got: Any, expected: Sequence[Any], symptom: str, **tolerance: float) -> None:
+def _show_apart(have: Any, want: Any) -> tuple[str, str]:
+    """Two values of any kind; of long ones an element that differs, where there is one."""
+    if isinstance(have, Tensor) and isinstance(want, Tensor) and have.shape == want.shape:
+        return show_both(have, want, have != want)
+    one, other = show(have), show(want)
+    if one == other and isinstance(have, (list, tuple)):
+        if len(have) != len(want):
+            return f"{len(have)} items, {one}", f"{len(want)} items, {other}"
+        for index, pair in enumerate(zip(have, want, strict=True)):
+            one, other = map(show, pair)
+            if one != other:
+                return f"{one} at [{index}]", f"{other} at [{index}]"
+    return one, other
+
+
+def one_of(
+    got: Any, expected: Sequence[Any], symptom: str, *, rtol: float = 1e-4, atol: float = 1e-5
+) -> None:
     """Pass when `got` is close to one of several right values; see `close`.
 
     The message of the first shows when it is close to none.
@@ -176,7 +215,7 @@ def one_of(got: Any, expected: Sequence[Any], symptom: str, **tolerance: float) 
     first: Mismatch | None = None
     for value in expected:
         try:
-            return close(got, value, symptom, **tolerance)
+            return close(got, value, symptom, rtol=rtol, atol=atol)
         except Mismatch as error:
             first = first or error
     raise first or ValueError("one_of needs at least one expected value")
@@ -217,7 +256,24 @@ def equal(got: Any, expected: Any, symptom: str) -> None:
         # The student's type must not decide equality: an object could claim to equal all.
         same = type(got) is type(expected) and bool(got == expected)
     if not same:
-        raise Mismatch(symptom, show(got), show(expected))
+        raise Mismatch(symptom, *_show_apart(got, expected))
+
+
+def differ(first: Tensor, second: Tensor, symptom: str) -> None:
+    """Pass when two tensors are not the same number for number, as two draws of noise are not.
+
+    Args:
+        first, second: two results of the student's, or what went in and what came out.
+        symptom: the sentence for the student when they are the same.
+    """
+    if torch.equal(first, second):
+        raise Mismatch(symptom, f"the same twice, {show(first)}", "different numbers")
+
+
+def dtype(got: Tensor, expected: torch.dtype, symptom: str) -> None:
+    """Pass when the dtype of `got` is `expected`."""
+    if got.dtype != expected:
+        raise Mismatch(symptom, str(got.dtype), str(expected))
 
 
 def shape(got: Any, expected: Sequence[int], symptom: str | None = None) -> Tensor:
@@ -244,13 +300,21 @@ def that(condition: Any, symptom: str, *, got: Any = None, expected: Any = None)
         )
 
 
-def between(got: Any, low: float, high: float, symptom: str) -> None:
-    """Pass when every element of `got` lies in [low, high]; NaN does not."""
+def between(got: Any, low: float, high: float, symptom: str, *, name: str = "") -> None:
+    """Pass when every element of `got` lies in [low, high]; NaN does not.
+
+    Args:
+        got: the student's tensor or number, or what a test measured of it.
+        low, high: the bounds, both included.
+        symptom: the sentence for the student when an element lies outside.
+        name: what the numbers are, such as "mean"; it is put in front of both.
+    """
     have = _as_tensor(got, None, "The result").detach().double()
     inside = (have >= low) & (have <= high)
     if not bool(inside.all()):
         worst = have[~inside].reshape(-1)[0]
-        raise Mismatch(symptom, show(worst.item()), f"between {low:.6g} and {high:.6g}")
+        due = f"between {low:.6g} and {high:.6g}" if low < high else f"{low:.6g}"
+        raise Mismatch(symptom, *_named(name, show(worst.item()), due))
 
 
 def fields(result: Any, names: Sequence[str], symptom: str | None = None) -> tuple[Any, ...]:
@@ -385,4 +449,4 @@ def unchanged(
     for old, new in zip(before, after, strict=True):
         if not torch.equal(old, new):
             text = symptom or "An input was changed in place: work on new tensors instead."
-            raise Mismatch(text, show(new), show(old))
+            raise Mismatch(text, *_show_apart(new, old))

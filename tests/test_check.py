@@ -58,6 +58,59 @@ def test_close_points_at_the_first_element_that_differs() -> None:
     have[3, 4] = 1.0
     error = mismatch(check.close, have, want, "off")
     assert error.got == "1 at [3, 4]; 1 of 100 elements differ"
+    have[3, 4] = float("nan")
+    error = mismatch(check.close, have, want, "off")
+    assert error.got == "nan at [3, 4]; 1 of 100 elements differ"
+
+
+def test_large_tensors_show_an_element_that_differs() -> None:
+    before = torch.zeros(20)
+    after = before.clone()
+    after[12] = 1.0
+    for call in (check.equal, lambda got, due, text: check.unchanged([due], [got], text)):
+        error = mismatch(call, after, before, "off")
+        assert error.got == "1 at [12]; 1 of 20 elements differ"
+        assert error.expected == "0 at [12]"
+    error = mismatch(check.equal, torch.zeros(3), before, "off")
+    assert (error.got[:11], error.expected[:11]) == ("shape (3,):", "shape (20,)")
+
+
+def test_values_that_look_alike_are_told_apart() -> None:
+    exact = torch.tensor(1 / 3, dtype=torch.float64)
+    error = mismatch(check.close, exact + 1e-8, exact, "off", rtol=1e-9, atol=0.0)
+    assert (error.got, error.expected) == ("0.3333333433 (float64)", "0.3333333333 (float64)")
+    rows = torch.zeros(20, dtype=torch.float64)
+    error = mismatch(check.close, rows + 1e-8, rows, "off", rtol=0.0, atol=1e-9)
+    assert (error.got, error.expected) == ("1e-08 at [0]; 20 of 20 elements differ", "0 at [0]")
+    error = mismatch(check.equal, list(range(8)), list(range(7)), "off")
+    assert error.got.startswith("8 items") and error.expected.startswith("7 items")
+    error = mismatch(check.equal, [*range(8), 1], [*range(8), 2], "off")
+    assert (error.got, error.expected) == ("1 at [8]", "2 at [8]")
+
+
+def test_a_name_is_put_in_front_of_both_numbers() -> None:
+    error = mismatch(check.close, 0.5, 2.0, "off", name="dz/dmu")
+    assert (error.got, error.expected) == ("dz/dmu 0.5", "dz/dmu 2")
+    nan = torch.tensor([float("nan")])
+    error = mismatch(check.close, nan, torch.zeros(1), "off", name="dz/dmu")
+    assert (error.got, error.expected) == ("dz/dmu shape (1,): [nan]", "dz/dmu shape (1,): [0]")
+    error = mismatch(check.between, 0.174, 0.32, 0.47, "off", name="standard deviation")
+    assert error.got == "standard deviation 0.174"
+    assert error.expected == "standard deviation between 0.32 and 0.47"
+    error = mismatch(check.between, 0.5, 0, 0, "off")
+    assert (error.got, error.expected) == ("0.5", "0")
+
+
+def test_differ_and_dtype() -> None:
+    check.differ(torch.zeros(2), torch.tensor([0.0, 1.0]), "same")
+    error = mismatch(check.differ, torch.ones(2), torch.ones(2), "same")
+    assert (error.got, error.expected) == (
+        "the same twice, shape (2,): [1, 1]",
+        "different numbers",
+    )
+    check.dtype(torch.zeros(2), torch.float32, "wrong")
+    error = mismatch(check.dtype, torch.zeros(2), torch.float64, "wrong")
+    assert (error.got, error.expected) == ("torch.float32", "torch.float64")
 
 
 def test_equal_is_not_fooled_by_an_object_that_equals_everything() -> None:
