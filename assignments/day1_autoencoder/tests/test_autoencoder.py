@@ -41,7 +41,11 @@ def same_layers(student: Any, *sizes: int) -> Iterator[tuple[Any, Layers]]:
         try:
             taker.load_state_dict(giver.state_dict())
         except (RuntimeError, TypeError) as error:
-            raise check.Mismatch("Leave the layers in __init__ as they are provided.") from error
+            raise check.Mismatch(
+                "Leave the layers in __init__ as they are provided.",
+                "other names or shapes of weights",
+                "those of the provided layers",
+            ) from error
         yield model, ours
 
 
@@ -61,8 +65,8 @@ def is_close(got: Any, expected: Tensor) -> bool:
 def test_corrupt_keeps_shape_and_range(student: Any, kind: str) -> None:
     x = torch.rand(4, 30)
     noisy = check.shape(student.corrupt(x, kind=kind, level=0.5), (4, 30))
-    check.between(noisy, 0.0, 1.0, "A noisy image must stay in [0, 1].")
-    check.that(not torch.equal(noisy, x), f"Nothing is changed by kind {kind!r}.")
+    check.between(noisy, 0.0, 1.0, "A noisy image must stay in [0, 1].", name="pixel")
+    check.differ(noisy, x, f"Nothing is changed by kind {kind!r}.")
 
 
 @pytest.mark.task("corrupt")
@@ -71,7 +75,7 @@ def test_corrupt_level_zero(student: Any, kind: str) -> None:
     x = torch.rand(3, 10)
     check.close(student.corrupt(x, kind, 0.0), x, "With level 0 the image must come back as it is.")
     # 30 pixels all untouched at level 0.9: probability 1e-30.
-    check.that(not torch.equal(student.corrupt(x, kind, 0.9), x), "Level 0.9 changes nothing.")
+    check.differ(student.corrupt(x, kind, 0.9), x, "Level 0.9 changes nothing.")
 
 
 @pytest.mark.task("corrupt")
@@ -80,8 +84,14 @@ def test_corrupt_mask_rate(student: Any) -> None:
     x = torch.full((100, 100), 0.6)
     noisy = student.corrupt(x, kind="mask", level=0.2)
     gone = (noisy == 0).float().mean()
-    check.that(gone < 0.6, "level is the share of pixels that is set to 0, not the share kept.")
-    check.between(gone, 0.172, 0.228, "With level 0.2 about a fifth of the pixels must be 0.")
+    check.that(
+        gone < 0.6,
+        "level is the share of pixels that is set to 0, not the share kept.",
+        got=f"{gone:.3g} of the pixels are 0",
+        expected="about 0.2 of them",
+    )
+    symptom = "With level 0.2 about a fifth of the pixels must be 0."
+    check.between(gone, 0.172, 0.228, symptom, name="share of pixels that are 0:")
     kept = noisy[noisy != 0]
     check.close(kept, torch.full_like(kept, 0.6), "Pixels that are kept must not be rescaled.")
 
@@ -116,6 +126,8 @@ def test_decode_gives_logits(student: Any) -> None:
         check.that(
             not is_close(logits, torch.sigmoid(ours.dec(z))),
             "decode returns probabilities: the loss applies the sigmoid, so return plain logits.",
+            got=logits,
+            expected=ours.dec(z),
         )
         check.close(logits, ours.dec(z), "decode is not what the layer dec gives.")
 
@@ -131,7 +143,12 @@ def test_forward_is_decode_of_encode(student: Any) -> None:
             continue
         # A wrong encode or decode loses its own points; forward is right when it uses them.
         own = model.decode(model.encode(x))
-        check.that(not is_close(own[:1], own[1:2]), "The logits are the same for every image.")
+        check.that(
+            not is_close(own[:1], own[1:2]),
+            "The logits are the same for every image.",
+            got=f"for two images {check.show(own[0])}",
+            expected="different logits",
+        )
         check.close(logits, own, "forward is not decode(encode(x)).")
 
 
@@ -154,11 +171,13 @@ def test_loss_worked_numbers(student: Any) -> None:
 def test_loss_sums_pixels_and_averages_examples(student: Any) -> None:
     logits, x = torch.randn(3, 4), torch.rand(3, 4)
     one = check.scalar(student.denoising_loss(logits, x), "The loss is one number.")
-    check.that(one > 0, "The loss of a random guess must be positive.", got=one)
+    check.that(one > 0, "The loss of a random guess must be positive.", got=one, expected="above 0")
     batch = student.denoising_loss(logits.repeat(2, 1), x.repeat(2, 1))
-    check.close(batch, one, "The loss grows with the batch size: take the mean over the batch.")
+    check.close(
+        batch, one, "Each image twice must not change the loss: take the mean over the batch."
+    )
     wide = student.denoising_loss(logits.repeat(1, 2), x.repeat(1, 2))
-    check.close(wide, 2 * one, "The loss does not grow with the number of pixels: sum over them.")
+    check.close(wide, 2 * one, "Each pixel twice must double the loss: sum over the pixels.")
 
 
 # ---------------------------------------------------------------- psnr

@@ -52,7 +52,11 @@ def take(taker: Any, giver: Any) -> None:
     try:
         taker.load_state_dict(giver.state_dict())
     except RuntimeError as error:
-        raise check.Mismatch("Leave the layers in __init__ as they are provided.") from error
+        raise check.Mismatch(
+            "Leave the layers in __init__ as they are provided.",
+            "other names or shapes of weights",
+            "those of the provided layers",
+        ) from error
 
 
 def with_our_weights(theirs: Any, ours: nn.Module) -> Any:
@@ -124,7 +128,8 @@ def test_log_prob_one_number_per_example(student: Any) -> None:
         (3,),
         "One number is due for each example: sum over the dimensions, keep the batch.",
     )
-    check.that(bool(torch.isfinite(one).all()), "The log-density must be finite.", got=one)
+    symptom = "The log-density must be finite."
+    check.that(bool(torch.isfinite(one).all()), symptom, got=one, expected="finite numbers")
     wide = student.gaussian_log_prob(z.repeat(1, 2), mu.repeat(1, 2), logvar.repeat(1, 2))
     check.close(wide, 2 * one, "Twice the dimensions, twice the log-density: sum, no mean.")
 
@@ -139,7 +144,7 @@ def test_prior_shapes(student: Any) -> None:
     mu, logvar = check.fields(gen.prior_z1(20 * torch.randn(4, 2)), ("mu", "logvar"))
     check.shape(mu, (4, 3), "mu of p(z1|z2) has one row for each example and z1_dim columns.")
     check.shape(logvar, (4, 3), "logvar of p(z1|z2) is shaped as mu.")
-    check.that(not torch.equal(mu[0], mu[1]), "mu is the same for two different z2.")
+    check.differ(mu[0], mu[1], "mu is the same for two different z2.")
 
 
 @pytest.mark.task("prior_z1")
@@ -152,6 +157,8 @@ def test_prior_splits_the_layer(student: Any) -> None:
     check.that(
         not (is_close(mu, both[:, 3:]) and is_close(logvar, both[:, :3])),
         "mu and logvar are swapped: the first z1_dim numbers are mu.",
+        got=f"mu {check.show(mu)}",
+        expected=f"mu {check.show(both[:, :3])}",
     )
     check.close(mu, both[:, :3], "mu must be the first z1_dim columns of what `prior` gives.")
     check.close(logvar, both[:, 3:], "logvar must be the last z1_dim columns, without activation.")
@@ -166,6 +173,8 @@ def test_decode_gives_logits(student: Any) -> None:
     check.that(
         not is_close(logits, torch.sigmoid(ours.dec(z1))),
         "decode returns probabilities: the loss applies the sigmoid, so return plain logits.",
+        got=logits,
+        expected=ours.dec(z1),
     )
     check.close(logits, ours.dec(z1), "decode is not what the layer dec gives.")
 
@@ -178,8 +187,8 @@ USES_SAMPLE = pytest.mark.uses("GenerativeModel.prior_z1", "GenerativeModel.deco
 def test_sample_shape(student: Any) -> None:
     gen = with_our_weights(student.GenerativeModel(2, 3, 5, 6), Down(2, 3, 5, 6))
     logits = check.shape(gen.sample(4), (4, 6), "sample(4) gives four rows of logits.")
-    check.that(not torch.equal(logits[0], logits[1]), "All samples are the same image.")
-    check.that(not torch.equal(logits, gen.sample(4)), "Two calls of sample give the same images.")
+    check.differ(logits[0], logits[1], "All samples are the same image.")
+    check.differ(logits, gen.sample(4), "Two calls of sample give the same images.")
 
 
 @pytest.mark.task("sample")
@@ -189,14 +198,22 @@ def test_sample_goes_down_the_chain(student: Any) -> None:
     gen = with_our_weights(student.GenerativeModel(2, 3, 5, 6), ours)
     seen = listen(gen, ours)
     logits = check.shape(gen.sample(5), (5, 6))
-    check.that("z2" in seen, "sample must ask prior_z1 for p(z1|z2).")
-    check.that("z1" in seen, "sample must end with decode(z1).")
+    symptom = "sample must ask prior_z1 for p(z1|z2)."
+    check.that("z2" in seen, symptom, got="no call of prior_z1", expected="one call")
+    symptom = "sample must end with decode(z1)."
+    check.that("z1" in seen, symptom, got="no call of decode", expected="one call")
     z2, z1 = check.shape(seen["z2"], (5, 2)), check.shape(seen["z1"], (5, 3))
     mu, logvar = check.fields(gen.prior_z1(z2), ("mu", "logvar"))
     # 15 normal numbers all within 7 standard deviations: false alarms < 1e-10.
     eps = ((z1 - mu) / (0.5 * logvar).exp()).detach()
-    check.between(eps, -7, 7, "z1 must be drawn from p(z1|z2) of the sampled z2.")
-    check.that(float(eps.abs().max()) > 1e-3, "z1 is the mean of p(z1|z2), not a sample.")
+    symptom = "z1 must be drawn from p(z1|z2) of the sampled z2."
+    check.between(eps, -7, 7, symptom, name="(z1 - mu) / sigma")
+    check.that(
+        float(eps.abs().max()) > 1e-3,
+        "z1 is the mean of p(z1|z2), not a sample.",
+        got="z1 = mu",
+        expected="z1 = mu + sigma * eps",
+    )
     check.close(logits, gen.decode(z1), "sample must return the logits of decode(z1).")
 
 
@@ -209,7 +226,7 @@ def test_inference_shapes(student: Any) -> None:
     out = check.fields(inference(20 * torch.rand(4, 6)), Q_NAMES)
     for value, name, width in zip(out, Q_NAMES, (3, 3, 2, 2), strict=True):
         check.shape(value, (4, width), f"forward returns (mu1, logvar1, mu2, logvar2); see {name}.")
-        check.that(not torch.equal(value[0], value[1]), f"{name} is the same for all examples.")
+        check.differ(value[0], value[1], f"{name} is the same for all examples.")
 
 
 @pytest.mark.task("inference")
@@ -263,6 +280,8 @@ def test_elbo_worked_number(student: Any) -> None:
     check.that(
         not is_close(got, -due),
         "The sign is turned: hvae_elbo is to be maximized.",
+        got=got,
+        expected=due,
     )
     if not is_close(own, due) and is_close(got, own):
         return
@@ -310,7 +329,8 @@ def test_loss_is_one_number_with_gradients(student: Any) -> None:
     loss = check.scalar(student.hvae_loss(generative=gen, inference=inf, x=torch.ones(4, 6)))
     weights = [gen.dec[2].weight, inf.head1.weight, inf.enc[0].weight]
     for grad in check.gradient(loss, weights):
-        check.that(grad.abs().max() > 0, "A layer gets no gradient from hvae_loss.")
+        symptom = "A layer gets no gradient from hvae_loss."
+        check.that(grad.abs().max() > 0, symptom, got=grad, expected="a gradient other than 0")
 
 
 @pytest.mark.task("hvae_loss")
@@ -323,13 +343,22 @@ def test_loss_is_minus_the_mean_elbo(student: Any, batch: int) -> None:
     ours = listen(gen, layers)
     x = torch.bernoulli(torch.full((batch, 7), 0.5))
     loss = check.scalar(student.hvae_loss(generative=gen, inference=inf, x=x))
-    check.that(len(ours) == 2, "hvae_loss must use prior_z1(z2) and decode(z1) of the generative.")
+    check.that(
+        len(ours) == 2,
+        "hvae_loss must use prior_z1(z2) and decode(z1) of the generative.",
+        got="a call of " + " and ".join({"z2": "prior_z1", "z1": "decode"}[name] for name in ours)
+        if ours
+        else "no call of either",
+        expected="a call of both",
+    )
     z1, z2 = check.shape(ours["z1"], (batch, 3)), check.shape(ours["z2"], (batch, 2))
     mu1, logvar1, mu2, logvar2 = check.fields(inf(x), Q_NAMES)
     p1, logits = check.fields(gen.prior_z1(z2), ("mu", "logvar")), gen.decode(z1)
     check.that(
         bool((z1 != mu1).any()) and bool((z2 != mu2).any()),
         "prior_z1 must get the sampled z2 and decode the sampled z1, not the means.",
+        got="z1 = mu1" if torch.equal(z1, mu1) else "z2 = mu2",
+        expected="mu + sigma * eps each",
     )
     log_px = -nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
     sampled1 = log_normal(z1, *p1) - log_normal(z1, mu1, logvar1)

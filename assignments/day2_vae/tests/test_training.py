@@ -24,12 +24,13 @@ def test_init_linear(student: Any) -> None:
     layer = student.make("torch.nn.Linear", 30, 60)
     before = layer.weight.detach().clone()
     student.init_weights(layer)
-    check.that(not torch.equal(layer.weight, before), "The weights of a linear layer are not set.")
+    check.differ(layer.weight, before, "The weights of a linear layer are not set.")
     check.equal(layer.bias.detach(), torch.zeros(60), "The bias of a linear layer must be 0.")
     bound = math.sqrt(6 / 90)
     # 1,800 uniform numbers: all below 0.99 of the bound has probability 1e-8.
     symptom = "Xavier-uniform weights for 30 inputs and 60 outputs reach just up to sqrt(6 / 90)."
-    check.between(layer.weight.detach().abs().max(), 0.99 * bound, bound + 1e-6, symptom)
+    largest = layer.weight.detach().abs().max()
+    check.between(largest, 0.99 * bound, bound + 1e-6, symptom, name="largest weight")
 
 
 @pytest.mark.task("init_weights")
@@ -101,7 +102,7 @@ def test_kl_per_dim_weighs_examples(student: Any) -> None:
     check.that(
         got is not None and bool((torch.as_tensor(got) - 1.0).abs().max() > 1e-4),
         "The small last batch counts as much as a full one: average over examples, not batches.",
-        got=got,
+        got=check.show(got),
         expected="0.5 and 0.5",
     )
     check.close(got, torch.tensor([0.5, 0.5]), "Three examples with KL 0 and one with 2: 0.5.")
@@ -148,7 +149,13 @@ def test_log_weights_when_posterior_is_prior(student: Any) -> None:
     check.shape(got, (3, 4), "One weight is due for each example and sample.")
     check.close(got, log_px, "With q(z|x) = p(z) only log p(x|z) may remain.", atol=1e-4)
     other = student.log_weights(log_px, torch.randn(3, 4, 2), zero + 1, zero)
-    check.that(bool((other != log_px).any()), "The weights do not depend on the posterior.")
+    symptom = "The weights do not depend on the posterior."
+    check.that(
+        bool((other != log_px).any()),
+        symptom,
+        got="log p(x|z) alone for mu = 1 too",
+        expected="other weights",
+    )
 
 
 # ---------------------------------------------------------------- iwae_bound
@@ -193,7 +200,12 @@ def test_ema_of_parameters(student: Any) -> None:
     for got in ema:
         check.close(got.detach(), torch.full((3,), 0.1), "0.9 * 0 + 0.1 * 1 = 0.1.")
     outside = not ema[0].requires_grad and ema[1].is_leaf
-    check.that(outside, "The average drags the graph along: use torch.no_grad.")
+    check.that(
+        outside,
+        "The average drags the graph along: use torch.no_grad.",
+        got="an average attached to the graph",
+        expected="no graph",
+    )
 
 
 # ---------------------------------------------------------------- diagnose
@@ -217,7 +229,8 @@ def found(student: Any, history: dict[str, Any]) -> set[str]:
     check.that(
         isinstance(result, (list, tuple, set, frozenset)),
         "diagnose returns a list of names.",
-        got=type(result).__name__,
+        got=f"a {type(result).__name__}",
+        expected="a list of names",
     )
     return set(result)
 
@@ -225,7 +238,8 @@ def found(student: Any, history: dict[str, Any]) -> set[str]:
 @pytest.mark.task("diagnose")
 def test_diagnose_healthy(student: Any) -> None:
     names = found(student, log())
-    check.that(not names, "A healthy log has no findings.", got=str(sorted(names)))
+    symptom = "A healthy log has no findings."
+    check.that(not names, symptom, got=str(sorted(names)), expected="[]")
 
 
 @pytest.mark.task("diagnose")
@@ -242,7 +256,12 @@ def test_diagnose_healthy(student: Any) -> None:
 )
 def test_diagnose_one_thing(student: Any, name: str, columns: dict[str, Any]) -> None:
     names = found(student, log(**columns))
-    check.that(name in names, f"{name} is not reported.", got=str(sorted(names)), expected=name)
     check.that(
-        names == {name}, "More is reported than is wrong.", got=str(sorted(names)), expected=name
+        name in names, f"{name} is not reported.", got=str(sorted(names)), expected=str([name])
+    )
+    check.that(
+        names == {name},
+        "More is reported than is wrong.",
+        got=str(sorted(names)),
+        expected=str([name]),
     )

@@ -14,11 +14,9 @@ from torch import Tensor, nn
 
 from grading import check
 
-MEAN_NOT_SUM = (
-    "The loss does not grow with the number of pixels: sum over pixels, then average the examples."
-)
+MEAN_NOT_SUM = "Each pixel twice must double the loss: sum over pixels, then average the examples."
 SUM_OVER_BATCH = (
-    "The loss grows with the batch size: sum over pixels, but take the mean over the batch."
+    "Each example twice must not change the loss: sum over pixels, but average over the batch."
 )
 
 
@@ -56,7 +54,9 @@ def same_layers(student: Any, n_in: int, n_hidden: int, n_latent: int) -> tuple[
         vae.load_state_dict(ours.state_dict())
     except RuntimeError as error:
         raise check.Mismatch(
-            "Leave the layers enc, mu, logvar and dec of VAE.__init__ as they are provided."
+            "Leave the layers enc, mu, logvar and dec of VAE.__init__ as they are provided.",
+            "other names or shapes of weights",
+            "those of the provided layers",
         ) from error
     return vae, ours
 
@@ -78,7 +78,7 @@ def test_encode_shapes(student: Any) -> None:
     mu, logvar = check.fields(vae.encode(torch.rand(4, 6)), ("mu", "logvar"))
     check.shape(mu, (4, 3), "mu has one row for each example and latent_dim columns.")
     check.shape(logvar, (4, 3), "logvar has one row for each example and latent_dim columns.")
-    check.that(not torch.equal(mu[0], mu[1]), "mu is the same for two different examples.")
+    check.differ(mu[0], mu[1], "mu is the same for two different examples.")
 
 
 @pytest.mark.task("encode")
@@ -90,6 +90,8 @@ def test_encode_uses_the_layers(student: Any) -> None:
     check.that(
         not (is_close(mu, due_logvar) and is_close(logvar, due_mu)),
         "encode returns (logvar, mu): mu comes first.",
+        got=f"logvar first, {check.show(mu)}",
+        expected=f"mu first, {check.show(due_mu)}",
     )
     check.close(mu, due_mu, "mu is not what the layers enc and mu give.")
     check.close(logvar, due_logvar, "logvar is not what the layers enc and logvar give.")
@@ -106,6 +108,8 @@ def test_decode_gives_logits(student: Any) -> None:
     check.that(
         not is_close(logits, torch.sigmoid(ours.image(z))),
         "decode returns probabilities: the losses apply the sigmoid, so return plain logits.",
+        got=logits,
+        expected=ours.image(z),
     )
     check.close(logits, ours.image(z), "decode is not what the layer dec gives.")
 
@@ -118,7 +122,12 @@ def test_reparameterize_shape(student: Any) -> None:
     vae = student.VAE(4, 4, 3)
     for sample in (student.reparameterize, vae.reparameterize):
         z = check.shape(sample(torch.zeros(5, 3), torch.zeros(5, 3)), (5, 3), "z is shaped as mu.")
-        check.that(z.abs().max() > 0, "With sigma = 1 the sample must differ from mu.")
+        check.that(
+            z.abs().max() > 0,
+            "With sigma = 1 the sample must differ from mu.",
+            got=z,
+            expected="numbers beside mu = 0",
+        )
 
 
 @pytest.mark.task("reparameterize")
@@ -127,7 +136,7 @@ def test_reparameterize_without_spread_is_mu(student: Any) -> None:
     z = student.reparameterize(mu, torch.full((1, 3), -60.0))
     check.close(z, mu, "With sigma near 0 the sample must be mu itself.", atol=1e-3)
     spread = check.shape(student.reparameterize(mu, torch.zeros(1, 3)), (1, 3))
-    check.that(not torch.equal(spread, mu), "With sigma = 1 the sample is still mu: where is eps?")
+    check.differ(spread, mu, "With sigma = 1 the sample is still mu: where is eps?")
 
 
 @pytest.mark.task("reparameterize")
@@ -136,16 +145,16 @@ def test_reparameterize_spread(student: Any) -> None:
     # away (false alarms < 1e-30), and exp(logvar) for sigma would be 100 % off.
     mu, logvar = torch.zeros(10_000, 2), torch.full((10_000, 2), math.log(4.0))
     z = check.shape(student.reparameterize(mu, logvar), (10_000, 2)).detach().double()
-    check.between(
-        z.mean(0), -0.24, 0.24, "The samples are not centered at mu: is eps standard normal?"
-    )
+    symptom = "The samples are not centered at mu: is eps standard normal?"
+    check.between(z.mean(0), -0.24, 0.24, symptom, name="mean of a column")
     check.that(
         not bool(((z.std(0) > 3.6) & (z.std(0) < 4.4)).all()),
         "The samples spread like the variance: sigma is exp(logvar / 2), not exp(logvar).",
-        got=z.std(0),
-        expected=torch.full((2,), 2.0),
+        got=f"standard deviation {z.std(0)[0]:.3g}",
+        expected="standard deviation 2",
     )
-    check.between(z.std(0), 1.83, 2.17, "With logvar = log 4 the standard deviation must be 2.")
+    symptom = "With logvar = log 4 the standard deviation must be 2."
+    check.between(z.std(0), 1.83, 2.17, symptom, name="standard deviation")
 
 
 # ---------------------------------------------------------------- forward
@@ -161,7 +170,7 @@ def test_forward_returns_four(student: Any) -> None:
     out = check.fields(vae(torch.rand(4, 6)), ("logits", "mu", "logvar", "z"))
     for value, name, width in zip(out, ("logits", "mu", "logvar", "z"), (6, 3, 3, 3), strict=True):
         check.shape(value, (4, width), f"forward returns (logits, mu, logvar, z); check {name}.")
-        check.that(not torch.equal(value[0], value[1]), f"{name} is the same for all examples.")
+        check.differ(value[0], value[1], f"{name} is the same for all examples.")
 
 
 @pytest.mark.task("forward")
@@ -171,10 +180,15 @@ def test_forward_decodes_the_z_it_returns(student: Any) -> None:
     logits, mu, _, z = check.fields(vae(torch.rand(4, 6)), ("logits", "mu", "logvar", "z"))
     if is_close(logits, ours.image(z)):
         return
-    check.that(not is_close(logits, ours.image(mu)), "forward decodes mu: decode the sample z.")
+    check.that(
+        not is_close(logits, ours.image(mu)),
+        "forward decodes mu: decode the sample z.",
+        got=logits,
+        expected=ours.image(z),
+    )
     # A wrong decode loses its own points; forward is right when it uses it.
     own = vae.decode(z)
-    check.that(not torch.equal(own[0], own[1]), "decode gives the same logits for every z.")
+    check.differ(own[0], own[1], "decode gives the same logits for every z.")
     check.close(logits, own, "The logits are not decode(z) of the z that is returned.")
 
 
@@ -186,7 +200,9 @@ def test_kl_of_the_prior_is_zero(student: Any) -> None:
     kl = student.kl_divergence(torch.zeros(3, 4), torch.zeros(3, 4))
     check.close(kl, 0.0, "The KL of N(0, I) with itself must be 0: is the -1 there?")
     away = check.scalar(student.kl_divergence(torch.ones(3, 4), torch.zeros(3, 4)))
-    check.that(away > 0, "Away from the prior the KL must be positive.", got=away)
+    check.that(
+        away > 0, "Away from the prior the KL must be positive.", got=away, expected="above 0"
+    )
 
 
 @pytest.mark.task("kl_divergence")
@@ -210,9 +226,9 @@ def test_kl_worked_numbers(
 def test_kl_sums_dimensions_and_averages_examples(student: Any) -> None:
     mu, logvar = torch.randn(3, 4), torch.randn(3, 4)
     one = check.scalar(student.kl_divergence(mu, logvar), "KL must be one number.")
-    check.that(one > 0, "KL must be positive.", got=one)
+    check.that(one > 0, "KL must be positive.", got=one, expected="above 0")
     batch = student.kl_divergence(mu.repeat(2, 1), logvar.repeat(2, 1))
-    check.close(batch, one, "KL grows with the batch size: did you sum over the batch?")
+    check.close(batch, one, "Each example twice must not change KL: did you sum over the batch?")
     wide = student.kl_divergence(mu.repeat(1, 2), logvar.repeat(1, 2))
     check.close(
         wide,
@@ -278,7 +294,7 @@ def test_l1_sums_pixels_and_averages_examples(student: Any) -> None:
 def _sums_and_averages(loss: Any) -> None:
     logits, x = torch.randn(3, 4), torch.rand(3, 4)
     one = check.scalar(loss(logits, x), "The loss must be one number.")
-    check.that(one > 0, "The loss must be positive.", got=one)
+    check.that(one > 0, "The loss must be positive.", got=one, expected="above 0")
     check.close(loss(logits.repeat(2, 1), x.repeat(2, 1)), one, SUM_OVER_BATCH)
     check.close(loss(logits.repeat(1, 2), x.repeat(1, 2)), 2 * one, MEAN_NOT_SUM)
 
@@ -297,7 +313,12 @@ USES_COMPUTE_ELBO = pytest.mark.uses(
 def test_elbo_adds_up(student: Any, beta: float) -> None:
     out = student.compute_elbo(*_batch(), beta=beta)
     loss, recon, kl = map(_number, check.fields(out, ("loss", "recon", "kl")))
-    check.that((recon != 0).all() and (kl != 0).all(), "recon and kl must not be 0 here.")
+    check.that(
+        (recon != 0).all() and (kl != 0).all(),
+        "recon and kl must not be 0 here.",
+        got=f"recon {check.show(recon)}, kl {check.show(kl)}",
+        expected="neither 0",
+    )
     check.close(loss, recon + beta * kl, f"loss must be recon + beta * kl (here beta = {beta:g}).")
 
 
@@ -310,7 +331,12 @@ def test_elbo_worked_number(student: Any) -> None:
     torch.manual_seed(1)
     out = student.compute_elbo(logits, x, mu, logvar, beta=3.0)
     _, recon, kl = map(_number, check.fields(out, ("loss", "recon", "kl")))
-    check.that((recon != 0).all() and (kl != 0).all(), "recon and kl must not be 0 here.")
+    check.that(
+        (recon != 0).all() and (kl != 0).all(),
+        "recon and kl must not be 0 here.",
+        got=f"recon {check.show(recon)}, kl {check.show(kl)}",
+        expected="neither 0",
+    )
     if not is_close(recon, torch.tensor(2 * math.log(2.0))):
         own = _number(student.reconstruction_loss_bce(logits, x))
         check.close(recon, own, "recon must be the bce loss unless told otherwise.")
@@ -343,7 +369,8 @@ def test_vae_loss_is_the_loss_of_the_elbo(student: Any) -> None:
     torch.manual_seed(2)
     due = check.fields(student.compute_elbo(logits, x, mu, logvar), ("loss", "recon", "kl"))[0]
     check.close(loss, _number(due), "vae_loss must be the loss of compute_elbo.")
-    check.that((_number(loss) != 0).all(), "The loss must not be 0 here.")
+    symptom = "The loss must not be 0 here."
+    check.that((_number(loss) != 0).all(), symptom, got=_number(loss), expected="not 0")
 
 
 def _number(value: Any) -> Tensor:
@@ -438,7 +465,9 @@ def test_slerp_keeps_the_norm(student: Any) -> None:
     z2 = z2 * z1.norm() / z2.norm()
     z = check.shape(student.slerp(z1, z2), (10, 6), "By default there are 10 points.")
     check.close(
-        z.norm(dim=1), z1.norm().expand(10), "The norm dips on the way: that is the straight line."
+        z.norm(dim=1),
+        z1.norm().expand(10),
+        "Every point must have the norm of z1: on the straight line it dips.",
     )
     check.close(z[0], z1, "The first point must be z1.")
     check.close(z[-1], z2, "The last point must be z2.")

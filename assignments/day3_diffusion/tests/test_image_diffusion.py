@@ -82,7 +82,12 @@ def test_block_hears_the_time(student: Any) -> None:
     block, x = student.ResidualBlock(4, 4, 3), torch.randn(1, 4, 5, 5)
     first, second = block(x, torch.zeros(1, 3)), block(x, 5 * torch.ones(1, 3))
     check.shape(first, (1, 4, 5, 5))
-    check.that(not torch.allclose(first, second), "The result does not depend on t_emb.")
+    check.that(
+        not torch.allclose(first, second),
+        "The result does not depend on t_emb.",
+        got="the same for t_emb of 0 and of 5",
+        expected="another result",
+    )
 
 
 # ---------------------------------------------------------------- TinyUNet
@@ -121,9 +126,19 @@ def test_unet_uses_skip_and_time(student: Any) -> None:
     with torch.no_grad():
         unet.grow.weight.zero_()
     eps = check.shape(unet(x, torch.tensor([3, 3])), (2, 1, 6, 6))
-    check.that(not torch.allclose(eps[0], eps[1], atol=1e-5), "The skip connection is not used.")
+    check.that(
+        not torch.allclose(eps[0], eps[1], atol=1e-5),
+        "The skip connection is not used.",
+        got="the same for two images",
+        expected="another result for each",
+    )
     later = unet(x, torch.tensor([90, 90]))
-    check.that(not torch.allclose(eps, later, atol=1e-6), "The result does not depend on t.")
+    check.that(
+        not torch.allclose(eps, later, atol=1e-6),
+        "The result does not depend on t.",
+        got="the same at t = 3 and t = 90",
+        expected="another result",
+    )
 
 
 # ---------------------------------------------------------------- training_step
@@ -150,10 +165,12 @@ def asked(model: Scaled, batch: int) -> tuple[Tensor, Tensor]:
     """x_t and t of the model's only call."""
     check.equal(len(model.seen), 1, "The model must be called once in a step.")
     x_t, t = model.seen.pop()
-    check.that(isinstance(t, Tensor), "The model must get t as a tensor.")
+    symptom = "The model must get t as a tensor."
+    check.that(isinstance(t, Tensor), symptom, got=check.show(t), expected="a tensor")
     check.shape(t, (batch,), "The model must get t with shape (B,): one number for each image.")
-    check.that(not t.dtype.is_floating_point, "The model must get t as whole numbers.", got=t)
-    check.between(t, 0, 11, "t must lie between 0 and T - 1.")
+    symptom = "The model must get t as whole numbers."
+    check.that(not t.dtype.is_floating_point, symptom, got=str(t.dtype), expected="torch.int64")
+    check.between(t, 0, 11, "t must lie between 0 and T - 1.", name="t")
     return x_t, t
 
 
@@ -167,6 +184,8 @@ def test_step_returns_the_loss_of_its_noise(student: Any) -> None:
     check.that(
         not (isinstance(loss, Tensor) and loss.requires_grad),
         "The loss comes back with its graph: return a plain number (item).",
+        got="a result attached to the graph",
+        expected="no graph",
     )
     check.scalar(loss)
     x_t, t = asked(model, 6)
@@ -231,8 +250,14 @@ def test_images_shape_and_range(student: Any) -> None:
     spy = Spy(lambda x_t, t: torch.zeros_like(x_t))
     images = student.sample_images(spy, num_images=5, size=6, betas=torch.linspace(0.1, 0.4, 7))
     check.shape(images, (5, 1, 6, 6), "The result must have shape (num_images, C, size, size).")
-    check.between(images, -1.0, 1.0, "The finished images must lie in [-1, 1].")
-    check.that(not images.requires_grad, "The images drag a graph along: use no_grad.")
+    symptom = "The finished images must lie in [-1, 1]."
+    check.between(images, -1.0, 1.0, symptom, name="a pixel")
+    check.that(
+        not images.requires_grad,
+        "The images drag a graph along: use no_grad.",
+        got="a result attached to the graph",
+        expected="no graph",
+    )
 
 
 @pytest.mark.task("sample_images")
@@ -264,16 +289,19 @@ def test_cosine_worked_numbers(student: Any) -> None:
     due = torch.tensor([0.25, 2 / 3])
     symptom = "With T = 3 and s = 0, f is 1, 3/4, 1/4, 0, so the betas begin with 1/4, 2/3."
     check.close(betas[:2].float(), due, symptom)
-    check.between(betas[2], 0.9, 0.9999, "The last beta must be cut to 0.999: 1 leaves no signal.")
+    symptom = "The last beta must be cut to 0.999: 1 leaves no signal."
+    check.between(betas[2], 0.9, 0.9999, symptom, name="last beta")
 
 
 @pytest.mark.task("cosine_beta_schedule")
 def test_cosine_falls_slowly_at_both_ends(student: Any) -> None:
     betas = check.shape(student.cosine_beta_schedule(100), (100,), "There are T betas.")
     alpha_bar = alpha_bar_of(betas.double())
-    check.between(betas, 0.0, 0.9999, "Each beta must lie between 0 and 0.999.")
-    check.between(alpha_bar[49], 0.48, 0.51, "Halfway alpha_bar must be about one half.")
-    check.between(alpha_bar[9], 0.96, 0.98, "After a tenth of the steps alpha_bar is still 0.97.")
+    check.between(betas, 0.0, 0.9999, "Each beta must lie between 0 and 0.999.", name="a beta")
+    symptom = "Halfway alpha_bar must be about one half."
+    check.between(alpha_bar[49], 0.48, 0.51, symptom, name="alpha_bar after 50 of 100 steps:")
+    symptom = "After a tenth of the steps alpha_bar is still 0.97."
+    check.between(alpha_bar[9], 0.96, 0.98, symptom, name="alpha_bar after 10 of 100 steps:")
 
 
 @pytest.mark.task("ddim_step")

@@ -75,12 +75,14 @@ def with_any(options: Iterator[Any], test: Callable[[Any], None]) -> None:
 
 def batched_time(t: Any, batch: int, due: list[int]) -> None:
     """The model must be told the step of each example, as whole numbers."""
-    check.that(_is_tensor(t), "The model must get t as a tensor, one number for each example.")
+    symptom = "The model must get t as a tensor, one number for each example."
+    check.that(_is_tensor(t), symptom, got=check.show(t), expected="a tensor")
     check.shape(t, (batch,), "The model must get t with shape (B,): one number for each example.")
     check.that(
         not t.dtype.is_floating_point,
         "The model must get t as whole numbers (a long tensor), not scaled or converted.",
-        got=t,
+        got=str(t.dtype),
+        expected="torch.int64",
     )
     check.equal(t.tolist(), due, "The model must get the very t of each example.")
 
@@ -106,7 +108,8 @@ def test_alpha_bar_falls_step_by_step(student: Any) -> None:
     result = student.compute_alpha_cumprod(betas)
     _, alpha_bar = check.fields(result, ("alphas", "alpha_bar"))
     check.shape(alpha_bar, (60,), "There is one alpha_bar for each step.")
-    check.between(alpha_bar, 0.0, 1.0, "Each alpha_bar must lie between 0 and 1.")
+    symptom = "Each alpha_bar must lie between 0 and 1."
+    check.between(alpha_bar, 0.0, 1.0, symptom, name="an alpha_bar")
     check.close(alpha_bar[0], 1 - betas[0], "The first alpha_bar must be the first alpha.")
     check.close(
         alpha_bar[1:] / alpha_bar[:-1],
@@ -162,9 +165,12 @@ def test_q_sample_images(student: Any) -> None:
 def test_embedding_shape(student: Any) -> None:
     e = student.timestep_embedding(torch.arange(20), 16)
     check.shape(e, (20, 16), "timestep_embedding must give one row of dim numbers for each t.")
+    nearest = torch.cdist(e, e)[~torch.eye(20, dtype=torch.bool)].min()
     check.that(
-        torch.cdist(e, e)[~torch.eye(20, dtype=torch.bool)].min() > 0.1,
+        nearest > 0.1,
         "Two different steps have (nearly) the same embedding: the network cannot tell them apart.",
+        got=f"a distance of {nearest:.3g} between two steps",
+        expected="more than 0.1",
     )
 
 
@@ -191,7 +197,9 @@ def test_embedding_has_sine_and_cosine_of_each_angle(student: Any) -> None:
         torch.full((3,), 6.0),
         "sin^2 + cos^2 = 1 for each of the 6 frequencies, so each row's squares must add up to 6.",
     )
-    check.between((e[0] - torch.sin(torch.tensor(1.0))).abs().min(), 0.0, 1e-5, "sin(1 * t) lacks.")
+    nearest = (e[0] - torch.sin(torch.tensor(1.0))).abs().min()
+    symptom = "At t = 1 none of the numbers is sin(1 * t)."
+    check.between(nearest, 0.0, 1e-5, symptom, name="distance of the nearest number from sin 1:")
 
 
 # ---------------------------------------------------------------- diffusion_loss
@@ -287,7 +295,7 @@ def test_predict_x0_undoes_the_noise(student: Any) -> None:
 
 def spread(var: Any, like: Tensor) -> Tensor:
     """A variance for each element, from one for each example or for each element."""
-    check.that(_is_tensor(var), "var must be a tensor.")
+    check.that(_is_tensor(var), "var must be a tensor.", got=check.show(var), expected="a tensor")
     if var.dim() == 1 and var.shape[0] == like.shape[0]:
         var = var.reshape(-1, *[1] * (like.dim() - 1))
     try:
@@ -357,6 +365,8 @@ def test_last_step_has_no_noise(student: Any) -> None:
     check.that(
         torch.equal(first, second),
         "At t = 0 two calls differ: no noise may be added in the last step.",
+        got=f"second call {check.show(second)}",
+        expected=f"as the first, {check.show(first)}",
     )
     symptom = "At t = 0, with eps = 0, the result must be x / sqrt(alpha_0)."
     with_any(
@@ -404,7 +414,8 @@ def test_step_adds_noise(student: Any) -> None:
         large = float(betas[6].sqrt())
         small = large * float(((1 - ab[5]) / (1 - ab[6])).sqrt())
         symptom = "The noise must have standard deviation sqrt(beta_t) (or that of q_posterior)."
-        check.between(z.std(0), 0.87 * small, 1.13 * large, symptom)
+        low, high = 0.87 * small, 1.13 * large
+        check.between(z.std(0), low, high, symptom, name="standard deviation")
 
     with_any(schedules(student, betas), test)
 
@@ -443,12 +454,12 @@ def test_loop_starts_from_noise(student: Any) -> None:
     # 4,000 numbers; the bounds are 8 standard errors away.
     spy = Spy(silent)
     student.p_sample_loop(spy, (2000, 2), betas_of(3))
-    check.that(spy.seen, "The loop never called the model.")
+    check.that(spy.seen, "The loop never called the model.", got="0 calls", expected="3 calls")
     x = check.shape(spy.seen[0][0], (2000, 2), "The first x_t has another shape than asked for.")
-    check.between(x.mean(), -0.13, 0.13, "The start must be N(0, I): its mean is not 0.")
-    check.between(
-        x.std(), 0.91, 1.09, "The start must be N(0, I): its standard deviation is not 1."
-    )
+    symptom = "The start must be N(0, I): its mean is not 0."
+    check.between(x.mean(), -0.13, 0.13, symptom, name="mean")
+    symptom = "The start must be N(0, I): its standard deviation is not 1."
+    check.between(x.std(), 0.91, 1.09, symptom, name="standard deviation")
 
 
 @pytest.mark.task("p_sample_loop")
@@ -464,4 +475,9 @@ def test_loop_keeps_no_graph(student: Any) -> None:
 
     x = check.shape(student.p_sample_loop(Scaled(), (4, 2), betas_of(4)), (4, 2))
     symptom = "Each step adds to a graph: sample without gradients (no_grad), or memory fills up."
-    check.that(not x.requires_grad, symptom)
+    check.that(
+        not x.requires_grad,
+        symptom,
+        got="a result attached to the graph",
+        expected="no graph",
+    )

@@ -80,7 +80,9 @@ def test_q_sample_last_level_is_all_mask(student: Any) -> None:
     check.equal(x_t, torch.full((2, 3), MASK), "At t = T - 1 every token must be the mask.")
     x0 = torch.randint(0, MASK, (40, 6))  # all 240 are masked at p = 1/5 with probability 1e-167
     x_t = student.q_sample_discrete(x0=x0, t=torch.full((40,), 0), mask_id=MASK, T=5)
-    check.that(bool((check.shape(x_t, (40, 6)) == x0).any()), "At t = 0 most tokens must stay.")
+    same = check.shape(x_t, (40, 6)) == x0
+    symptom = "At t = 0 most tokens must stay."
+    check.that(bool(same.any()), symptom, got="0 tokens stay", expected="about 192 of 240")
 
 
 @pytest.mark.task("q_sample_discrete")
@@ -89,10 +91,13 @@ def test_q_sample_masks_or_keeps(student: Any) -> None:
     x0 = torch.randint(0, MASK, (50, 6))
     x_t = student.q_sample_discrete(x0=x0, t=torch.full((50,), 2), mask_id=MASK, T=5)
     check.shape(x_t, (50, 6), "x_t has the shape of x0.")
-    check.that(not x_t.is_floating_point(), "Tokens are integers: keep the dtype of x0.", got=x_t)
+    symptom = "Tokens are integers: keep the dtype of x0."
+    check.that(not x_t.is_floating_point(), symptom, got=str(x_t.dtype), expected="torch.int64")
     changed = x_t != x0
-    check.that(bool(changed.any()), "No token was masked at t = 2 of T = 5.")
-    check.that(not bool(changed.all()), "All tokens were masked at t = 2 of T = 5.")
+    symptom = "No token was masked at t = 2 of T = 5."
+    check.that(bool(changed.any()), symptom, got="0 masked", expected="about 180 of 300")
+    symptom = "All tokens were masked at t = 2 of T = 5."
+    check.that(not bool(changed.all()), symptom, got="300 masked", expected="about 180 of 300")
     check.equal(
         x_t[changed],
         torch.full((int(changed.sum()),), MASK),
@@ -100,7 +105,12 @@ def test_q_sample_masks_or_keeps(student: Any) -> None:
     )
     # A row of six is all mask or all kept with probability 0.05: fifty such rows never come.
     mixed = changed.any(1) & ~changed.all(1)
-    check.that(bool(mixed.any()), "Whole rows are masked or kept: each token has its own coin.")
+    check.that(
+        bool(mixed.any()),
+        "Whole rows are masked or kept: each token has its own coin.",
+        got="no row with masked and kept tokens",
+        expected="about 47 of 50 rows",
+    )
 
 
 @pytest.mark.task("q_sample_discrete")
@@ -113,7 +123,8 @@ def test_q_sample_rate(student: Any) -> None:
     symptom = "At t = 1 of T = 6 a third of the tokens must be masked, each by its own coin."
     if 1 - 0.028 < rate + 1 / 3 < 1 + 0.028:
         symptom = "The mask rate is upside down: p_t is the probability of being masked, not kept."
-    check.between(rate, 1 / 3 - 0.028, 1 / 3 + 0.028, symptom)
+    measured = "share of masked tokens:"
+    check.between(rate, 1 / 3 - 0.028, 1 / 3 + 0.028, symptom, name=measured)
 
 
 # ---------------------------------------------------------------- Denoiser.forward
@@ -128,7 +139,12 @@ def test_forward_shape(student: Any) -> None:
     check.shape(logits, (3, 5, 7), "forward gives (B, L, vocab_size) logits.")
     again = model(tokens, levels(0, 4, 9))
     check.close(again, logits.detach(), "Two calls with one input give different logits.")
-    check.that(bool((logits < 0).any()), "Logits may be negative: no softmax, sigmoid or ReLU.")
+    check.that(
+        bool((logits < 0).any()),
+        "Logits may be negative: no softmax, sigmoid or ReLU.",
+        got=f"{logits.min():.3g} is the lowest logit",
+        expected="some below 0",
+    )
 
 
 @pytest.mark.task("forward")
@@ -143,10 +159,14 @@ def test_forward_sees_both_sides(student: Any) -> None:
     check.that(
         (with_first - logits)[0, 5].abs().max() > 1e-6,
         "The logits of the last position do not depend on the first token: use the blocks.",
+        got="the same for another first token",
+        expected="other logits",
     )
     check.that(
         (with_last - logits)[0, 0].abs().max() > 1e-6,
         "The logits of the first position do not depend on the last token: look at both sides.",
+        got="the same for another last token",
+        expected="other logits",
     )
 
 
@@ -173,7 +193,8 @@ def test_loss_counts_masked_positions_only(student: Any) -> None:
     loss = student.discrete_diffusion_loss(
         model=model, x0=x0, t=torch.full((20,), 3), mask_id=MASK, T=8
     )
-    check.that(len(model.asked) == 1, "Call the model once.", got=f"{len(model.asked)} calls")
+    calls = f"{len(model.asked)} calls"
+    check.that(len(model.asked) == 1, "Call the model once.", got=calls, expected="1 call")
     masked = check.shape(model.asked[0][0], (20, 6), "The model gets x_t.") == MASK
     nll = -model.logits.log_softmax(-1).gather(2, x0[..., None])[..., 0].detach()
     loss = check.scalar(loss, "The loss must be one number.")
@@ -182,6 +203,8 @@ def test_loss_counts_masked_positions_only(student: Any) -> None:
         torch.allclose(loss.detach(), due, rtol=1e-4)
         or not torch.allclose(loss.detach(), nll.mean(), rtol=1e-4),
         "The loss counts visible positions: only masked ones are to guess.",
+        got=loss,
+        expected=due,
     )
     check.close(loss, due, "The loss is not the mean cross-entropy over the masked positions.")
 
@@ -211,15 +234,22 @@ def test_step_keeps_visible_tokens(student: Any) -> None:
     visible = x_t != MASK
     check.equal(got[visible], x_t[visible], "A visible token changed: only masks are revealed.")
     revealed = got[got != x_t]
-    check.that(len(revealed) > 0, "No mask at all was revealed.")
+    masks = int((~visible).sum())
+    due = f"about {masks // 4} of {masks}"
+    symptom = "No mask at all was revealed."
+    check.that(len(revealed) > 0, symptom, got="0 revealed", expected=due)
     check.that(
         bool((got[~visible] == MASK).any()),
         "All masks were revealed at once: each one only with probability (p_t - p_s) / p_t.",
+        got=f"{masks} revealed",
+        expected=due,
     )
     # Some 40 of 180 masks, four tokens: all alike with probability 1e-20.
     check.that(
         bool((revealed != revealed[0]).any()),
         "All logits are equal and yet one token comes every time: draw, do not take the largest.",
+        got=f"token {int(revealed[0])} {len(revealed)} times",
+        expected="all of 0, 1, 2, 3",
     )
 
 
@@ -234,7 +264,9 @@ def test_sample_shape(student: Any) -> None:
     x = student.sample(model=Guesser(logits), num_samples=40, length=3, mask_id=MASK, T=5)
     check.shape(x, (40, 3), "sample gives (num_samples, length) tokens.")
     # After a loop that ends at t = 1 none of the 120 is a mask with probability 0.8^120 = 2e-12.
-    check.that(bool((x != MASK).all()), "Masks are left: does the loop reach t = 0?", got=x)
+    left = f"{int((x == MASK).sum())} masks of {x.numel()}"
+    symptom = "Masks are left: does the loop reach t = 0?"
+    check.that(bool((x != MASK).all()), symptom, got=left, expected="0 masks")
     check.equal(x, torch.ones(40, 3, dtype=torch.long), "A model that is sure of token 1 gives 1s.")
 
 
@@ -243,7 +275,8 @@ def test_sample_shape(student: Any) -> None:
 def test_sample_begins_with_masks_and_goes_down(student: Any) -> None:
     model = Guesser(torch.zeros(3, 5))
     student.sample(model=model, num_samples=4, length=3, mask_id=MASK, T=6)
-    check.that(bool(model.asked), "sample never calls the model.")
+    symptom = "sample never calls the model."
+    check.that(bool(model.asked), symptom, got="0 calls", expected="6 calls")
     check.equal(
         model.asked[0][0], torch.full((4, 3), MASK), "Sampling begins with nothing but masks."
     )
@@ -280,7 +313,10 @@ def test_cumulative_of_two_steps(student: Any) -> None:
     out = check.shape(student.cumulative_Q(Qs=torch.stack([a, b])), (2, 2, 2))
     check.close(out[0], a, "The first of the products is Q_1 itself.")
     check.that(
-        not torch.allclose(out[1], b @ a), "The order is reversed: Qbar_2 = Q_1 Q_2, not Q_2 Q_1."
+        not torch.allclose(out[1], b @ a),
+        "The order is reversed: Qbar_2 = Q_1 Q_2, not Q_2 Q_1.",
+        got=out[1],
+        expected=a @ b,
     )
     check.close(out[1], torch.tensor([[0.45, 0.55], [0.2, 0.8]]), "Qbar_2 is not Q_1 Q_2.")
 
@@ -292,12 +328,13 @@ def test_q_sample_uniform_rate(student: Any) -> None:
     x0 = torch.randint(0, 4, (3000, 6))
     x_t = student.q_sample_uniform(x0=x0, t=torch.full((3000,), 1), K=4, T=4)
     check.shape(x_t, (3000, 6), "x_t has the shape of x0.")
-    check.between(x_t, 0, 3, "Tokens must lie in 0 ... K - 1.")
+    check.between(x_t, 0, 3, "Tokens must lie in 0 ... K - 1.", name="token")
     rate = float((x_t != x0).double().mean())
     symptom = (
         "Half of the tokens are drawn anew, a quarter of these come out as before: 3/8 change."
     )
-    check.between(rate, 0.375 - 0.029, 0.375 + 0.029, symptom)
+    measured = "share of changed tokens:"
+    check.between(rate, 0.375 - 0.029, 0.375 + 0.029, symptom, name=measured)
     new = sorted(set(x_t[x_t != x0].tolist()))
     check.that(
         new == [0, 1, 2, 3],

@@ -42,7 +42,9 @@ def test_kl_is_zero_at_equality(student: Any) -> None:
     kl = student.gaussian_kl(mu_q=ones, logvar_q=0 * ones, mu_p=0 * ones, logvar_p=0 * ones)
     check.close(kl, torch.full((2,), 2.0), "Four dimensions, 1/2 each: sum over them, no mean.")
     kl = student.gaussian_kl(mu_q=mu + 1, logvar_q=logvar, mu_p=mu, logvar_p=logvar)
-    check.that(bool((check.shape(kl, (3,)) > 0).all()), "Elsewhere the KL must be positive.")
+    symptom = "Elsewhere the KL must be positive."
+    positive = bool((check.shape(kl, (3,)) > 0).all())
+    check.that(positive, symptom, got=kl, expected="three numbers above 0")
 
 
 @pytest.mark.task("gaussian_kl")
@@ -73,7 +75,8 @@ def test_reparameterize_without_spread(student: Any) -> None:
     z = student.reparameterize(mu=mu, logvar=torch.full((1, 3), -60.0))
     check.close(z, mu, "With sigma near 0 the sample must be mu itself.", atol=1e-3)
     z = check.shape(student.reparameterize(mu=mu, logvar=torch.zeros(1, 3)), (1, 3))
-    check.that((z - mu).abs().min() > 0, "With sigma = 1 the sample must differ from mu.")
+    symptom = "With sigma = 1 the sample must differ from mu in every element."
+    check.that((z - mu).abs().min() > 0, symptom, got=z, expected=f"other than mu, {mu.tolist()}")
 
 
 @pytest.mark.task("reparameterize")
@@ -84,8 +87,10 @@ def test_reparameterize_spread(student: Any) -> None:
         mu=torch.zeros(10_000, 2), logvar=torch.full((10_000, 2), math.log(4.0))
     )
     z = check.shape(z, (10_000, 2), "z has the shape of mu.").detach().double()
-    check.between(z.mean(0), -0.24, 0.24, "The samples are not centered at mu.")
-    check.between(z.std(0), 1.83, 2.17, "With logvar = log 4 the standard deviation must be 2.")
+    symptom = "The samples are not centered at mu."
+    check.between(z.mean(0), -0.24, 0.24, symptom, name="mean of a column")
+    symptom = "With logvar = log 4 the standard deviation must be 2."
+    check.between(z.std(0), 1.83, 2.17, symptom, name="standard deviation")
 
 
 # ---------------------------------------------------------------- reverse_step
@@ -114,8 +119,11 @@ def test_reverse_step_adds_no_noise_at_zero(student: Any) -> None:
     still = check.shape(reverse(student, t, noise=torch.zeros(3, 2), **names), (3, 2))
     noisy = check.shape(reverse(student, t, noise=torch.ones(3, 2), **names), (3, 2))
     check.close(noisy, still, "At t = 0 no noise is added: the last step gives the mean.")
-    check.that((still - x_t).abs().max() > 1e-6, "The step does not change x_t at all.")
-    check.that((still[1:] - still[:-1]).abs().min() > 0, "All rows come out the same.")
+    symptom = "The step does not change x_t at all."
+    check.that((still - x_t).abs().max() > 1e-6, symptom, got=still, expected="other than x_t")
+    symptom = "Rows with other x_t and eps come out alike."
+    apart = (still[1:] - still[:-1]).abs().min() > 0
+    check.that(apart, symptom, got=still, expected="other numbers in each row")
 
 
 # ---------------------------------------------------------------- corrupt_tokens
@@ -128,7 +136,9 @@ def test_corrupt_last_level(student: Any) -> None:
     check.equal(got, torch.full((2, 3), 9), "At t = T - 1 every token must be the mask.")
     x0 = torch.randint(0, 9, (40, 6))  # all 240 are masked at p = 1/5 with probability 1e-167
     got = student.corrupt_tokens(x0=x0, t=torch.zeros(40, dtype=torch.long), mask_id=9, T=5)
-    check.that(bool((check.shape(got, (40, 6)) == x0).any()), "At t = 0 most tokens must stay.")
+    same = check.shape(got, (40, 6)) == x0
+    symptom = "At t = 0 most tokens must stay."
+    check.that(bool(same.any()), symptom, got="0 tokens stay", expected="about 192 of 240")
 
 
 @pytest.mark.task("corrupt_tokens")
@@ -140,4 +150,6 @@ def test_corrupt_masks_or_keeps(student: Any) -> None:
     masked = got == 9
     check.equal(got[~masked], x0[~masked], "A token that is not masked must stay what it was.")
     rate = float(masked.double().mean())
-    check.between(rate, 1 / 3 - 0.028, 1 / 3 + 0.028, "At t = 1 of T = 6 a third is masked.")
+    symptom = "At t = 1 of T = 6 a third is masked."
+    measured = "share of masked tokens:"
+    check.between(rate, 1 / 3 - 0.028, 1 / 3 + 0.028, symptom, name=measured)

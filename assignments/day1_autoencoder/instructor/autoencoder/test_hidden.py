@@ -43,7 +43,11 @@ def same_layers(student: Any, *sizes: int, reach: float = 2.0) -> tuple[Any, Lay
     try:
         model.load_state_dict(ours.state_dict())
     except RuntimeError as error:
-        raise check.Mismatch("Leave the layers in __init__ as they are provided.") from error
+        raise check.Mismatch(
+            "Leave the layers in __init__ as they are provided.",
+            "other names or shapes of weights",
+            "those of the provided layers",
+        ) from error
     return model, ours
 
 
@@ -55,16 +59,19 @@ def is_close(got: Any, expected: Any, rtol: float = 1e-4, atol: float = 1e-5) ->
     return True
 
 
-def same_gradients(model: Any, got: Any, ours: Layers, due: Tensor) -> str:
-    """Name of the first parameter whose gradients differ on the two sides, "" if there is none."""
+def gradients(model: Any, got: Any, ours: Layers, due: Tensor) -> list[tuple[str, Tensor, Tensor]]:
+    """Each parameter's name and its gradients on the two sides."""
     theirs = dict(model.named_parameters())
     names = [name for name, _ in ours.named_parameters()]
     have = check.gradient(got, [theirs[name] for name in names], allow_unused=True)
     want = check.gradient(due, list(ours.parameters()), allow_unused=True)
-    for name, one, other in zip(names, have, want, strict=True):
-        if not is_close(one, other, rtol=1e-3, atol=1e-4):
-            return name
-    return ""
+    return list(zip(names, have, want, strict=True))
+
+
+def same_gradients(model: Any, got: Any, ours: Layers, due: Tensor) -> None:
+    for name, have, want in gradients(model, got, ours, due):
+        symptom = f"The gradient of {name} is wrong: is a part cut?"
+        check.close(have, want, symptom, rtol=1e-3, atol=1e-4)
 
 
 # ---------------------------------------------------------------- corrupt
@@ -76,17 +83,20 @@ def hits_are_independent(hit: Tensor, level: float, what: str) -> None:
     e = (hit.double() - level) / math.sqrt(level * (1 - level))
     bound = 6 * math.sqrt(level * (1 - level) / (n * d))
     share = hit.double().mean()
-    check.between(share, level - bound, level + bound, f"{what}: the share is not level.")
+    symptom = f"{what}: the share of hit pixels is not level."
+    check.between(share, level - bound, level + bound, symptom, name="share")
     for lag, axis, name in ((1, 0, "rows"), (1, 1, "columns"), (2, 1, "columns"), (3, 0, "rows")):
         cross = (e * e.roll(lag, axis)).mean()
         bound = 6 / math.sqrt(n * d)
-        check.between(cross, -bound, bound, f"{what}: {name} share their noise, draw each pixel.")
+        symptom = f"{what}: {name} share their noise, draw each pixel."
+        check.between(cross, -bound, bound, symptom, name=f"correlation of {name}")
     # The number of hits in a row varies as in independent draws: n rows, at 6 standard errors.
     spread = (e.sum(1) / math.sqrt(d)).pow(2).mean()
     kurtosis = (1 - 6 * level * (1 - level)) / (level * (1 - level)) / d
     bound = 6 * math.sqrt((2 + kurtosis) / n)
     symptom = f"{what}: the number of hit pixels in an image does not vary as it must."
-    check.between(spread, 1 - bound, 1 + bound, symptom)
+    measured = "variance of the hits in an image, over that of independent draws:"
+    check.between(spread, 1 - bound, 1 + bound, symptom, name=measured)
 
 
 @pytest.mark.task("corrupt")
@@ -98,7 +108,9 @@ def test_corrupt_mask_law(student: Any, level: float) -> None:
     noisy = check.shape(student.corrupt(x=x, kind="mask", level=level), (1500, 20))
     check.unchanged([before], [x])
     hit = noisy != x
-    check.between(noisy[hit], 0.0, 0.0, "A pixel is changed to something else than 0.")
+    check.between(
+        noisy[hit], 0.0, 0.0, "A pixel is changed to something else than 0.", name="pixel"
+    )
     hits_are_independent(hit, level, "mask")
 
 
@@ -112,18 +124,24 @@ def test_corrupt_salt_pepper_law(student: Any, level: float) -> None:
     check.unchanged([before], [x])
     hit = noisy != x
     values = noisy[hit]
+    salted = (values == 0) | (values == 1)
     check.that(
-        bool(((values == 0) | (values == 1)).all()), "A replaced pixel must be exactly 0 or 1."
+        bool(salted.all()),
+        "A replaced pixel must be exactly 0 or 1.",
+        got=values[~salted],
+        expected="0 or 1 each",
     )
     hits_are_independent(hit, level, "salt_pepper")
     salt = (noisy == 1).double()
     bound = 6 * 0.5 / math.sqrt(max(len(values), 1))
     share = salt.sum() / max(len(values), 1)
-    check.between(share, 0.5 - bound, 0.5 + bound, "Salt and pepper must be equally frequent.")
+    symptom = "Salt and pepper must be equally frequent."
+    what = "share of 1 among the replaced pixels:"
+    check.between(share, 0.5 - bound, 0.5 + bound, symptom, name=what)
     hits_are_independent(salt, level / 2, "salt")
     cross = ((2 * values - 1) * (x[hit] - 0.5)).double().mean() / (0.6 / math.sqrt(12))
     symptom = "Whether a pixel becomes 0 or 1 must not depend on what it was."
-    check.between(cross, -2 * bound, 2 * bound, symptom)
+    check.between(cross, -2 * bound, 2 * bound, symptom, name="correlation")
 
 
 @pytest.mark.task("corrupt")
@@ -142,16 +160,21 @@ def test_corrupt_gaussian_clamps(student: Any) -> None:
     # 8,000 pixels at the edge: half of them are clamped, at 6 standard errors (2e-9 each).
     x = torch.tensor([0.0, 1.0]).repeat(4000, 1)
     noisy = student.corrupt(x, kind="gaussian", level=0.5)
-    check.between(noisy, 0.0, 1.0, "Gaussian noise must be clamped to [0, 1].")
+    check.between(noisy, 0.0, 1.0, "Gaussian noise must be clamped to [0, 1].", name="pixel")
     bound = 6 * 0.5 / math.sqrt(4000)
     for column, edge in ((0, 0.0), (1, 1.0)):
         share = (noisy[:, column] == edge).double().mean()
         symptom = "About half of the black and of the white pixels must stay where they are."
-        check.between(share, 0.5 - bound, 0.5 + bound, symptom)
+        what = f"share of the pixels at {edge:g} that stay there:"
+        check.between(share, 0.5 - bound, 0.5 + bound, symptom, name=what)
     # Clamped: 2.3 % of each column reach the other end, with level 0.5 two deviations away.
     far = (noisy[:, 0] == 1).double().mean()
     bound = 6 * math.sqrt(0.0228 * 0.9772 / 4000)
-    check.between(far, 0.0228 - bound, 0.0228 + bound, "Noise is clamped, not reflected or scaled.")
+    symptom = (
+        "With level 0.5 a wrong share of black pixels turns white: clamp, do not reflect or scale."
+    )
+    what = "share of the black pixels that turn white:"
+    check.between(far, 0.0228 - bound, 0.0228 + bound, symptom, name=what)
 
 
 @pytest.mark.task("corrupt")
@@ -161,12 +184,12 @@ def test_corrupt_shapes_and_dtypes(student: Any, kind: str) -> None:
         for dtype in (torch.float32, torch.float64):
             x = torch.rand(shape, dtype=dtype)
             noisy = check.shape(student.corrupt(x, kind, 0.4), shape, "The shape must not change.")
-            check.that(noisy.dtype == dtype, "The dtype must not change.", got=str(noisy.dtype))
+            check.dtype(noisy, dtype, "The dtype must not change.")
     image = torch.full((1, 3, 40, 40), 0.5)
     noisy = student.corrupt(image, kind, 0.4)[0]
     # Equal channels or rows by chance: probability 1e-10 and less.
-    check.that(not torch.equal(noisy[0], noisy[1]), "The channels of an image share their noise.")
-    check.that(not torch.equal(noisy[0, 0], noisy[0, 1]), "The rows of an image share their noise.")
+    check.differ(noisy[0], noisy[1], "The channels of an image share their noise.")
+    check.differ(noisy[0, 0], noisy[0, 1], "The rows of an image share their noise.")
 
 
 @pytest.mark.task("corrupt")
@@ -176,11 +199,9 @@ def test_corrupt_fresh_noise(student: Any, kind: str) -> None:
     before = x.clone()
     torch.manual_seed(8)
     first = check.shape(student.corrupt(x, kind, 0.5), (5, 40))
-    check.between(first, 0.0, 1.0, "A noisy image must stay in [0, 1].")
-    check.that(
-        not torch.equal(first, student.corrupt(x, kind, 0.5)),
-        "Two calls give the same noise: do not fix a seed.",
-    )
+    check.between(first, 0.0, 1.0, "A noisy image must stay in [0, 1].", name="pixel")
+    second = student.corrupt(x, kind, 0.5)
+    check.differ(first, second, "Two calls give the same noise: do not fix a seed.")
     torch.manual_seed(8)
     symptom = "torch.manual_seed does not make the noise repeatable: use torch's generator."
     check.close(student.corrupt(x, kind, 0.5), first, symptom)
@@ -193,7 +214,9 @@ def test_corrupt_edges(student: Any) -> None:
     symptom = "With level 1 every pixel must be 0."
     check.close(student.corrupt(x, "mask", 1.0), torch.zeros(4, 30), symptom)
     noisy = student.corrupt(x, "salt_pepper", 1.0)
-    check.that(bool(((noisy == 0) | (noisy == 1)).all()), "With level 1 every pixel is replaced.")
+    kept = noisy[(noisy != 0) & (noisy != 1)]
+    symptom = "With level 1 every pixel is replaced."
+    check.that(not kept.numel(), symptom, got=kept, expected="0 or 1 each")
     for kind in ("", "Mask", "salt"):
         try:
             student.corrupt(x, kind, 0.3)
@@ -234,9 +257,8 @@ def test_encode_gradient(student: Any) -> None:
     model.double().eval(), ours.double()
     x, a = torch.rand(4, 6, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
     z, due = model.encode(x), ours.code(ours.enc(x))
-    check.close(z, due, "The code loses precision in float64.", rtol=1e-9)
-    off = same_gradients(model, (a * z).sum(), ours, (a * due).sum())
-    check.that(not off, f"The gradient of {off} is wrong: is a part cut?")
+    check.close(z, due, "In float64 the code is not what the layers give.", rtol=1e-9)
+    same_gradients(model, (a * z).sum(), ours, (a * due).sum())
 
 
 @pytest.mark.task("decode")
@@ -253,8 +275,7 @@ def test_decode_moved_weights(student: Any, size: tuple[int, ...]) -> None:
         "The logits are not what the layer dec gives: any real number may come out, so no "
         "sigmoid, tanh or clamp.",
     )
-    off = same_gradients(model, (a * logits).sum(), ours, (a * due).sum())
-    check.that(not off, f"The gradient of {off} is wrong: is a part cut?")
+    same_gradients(model, (a * logits).sum(), ours, (a * due).sum())
     (got,), (want,) = check.gradient((a * logits).sum(), [z]), check.gradient((a * due).sum(), [z])
     check.close(got, want, "The gradient with respect to z is wrong: the encoder needs it.")
 
@@ -276,7 +297,10 @@ def test_forward_value(student: Any, size: tuple[int, ...], training: bool) -> N
         return
     own = model.decode(model.encode(x))
     check.that(
-        not is_close(own, model.decode(model.encode(1 - x))), "The logits do not depend on x."
+        not is_close(own, model.decode(model.encode(1 - x))),
+        "The logits do not depend on x.",
+        got="the same logits for x and 1 - x",
+        expected="other logits",
     )
     mode = "training" if training else "eval"
     check.close(logits, own, f"In {mode} mode forward is not decode(encode(x)).")
@@ -288,15 +312,15 @@ def test_forward_gradient(student: Any) -> None:
     model, ours = same_layers(student, 6, 5, 3)
     x, a = torch.rand(4, 6), torch.randn(4, 6)
     logits, due = model(x), ours.dec(ours.code(ours.enc(x)))
-    off = same_gradients(model, (a * logits).sum(), ours, (a * due).sum())
-    if off:
-        params = list(model.parameters())
-        have = check.gradient((a * logits).sum(), params, allow_unused=True)
-        own = check.gradient((a * model.decode(model.encode(x))).sum(), params, allow_unused=True)
-        check.that(
-            all(is_close(h, w, rtol=1e-3, atol=1e-4) for h, w in zip(have, own, strict=True)),
-            f"The gradient of {off} is wrong: something is cut between x and the logits.",
-        )
+    pairs = gradients(model, (a * logits).sum(), ours, (a * due).sum())
+    if not all(is_close(have, want, rtol=1e-3, atol=1e-4) for _, have, want in pairs):
+        params = dict(model.named_parameters())
+        have = check.gradient((a * logits).sum(), list(params.values()), allow_unused=True)
+        composed = (a * model.decode(model.encode(x))).sum()
+        own = check.gradient(composed, list(params.values()), allow_unused=True)
+        for name, grad, want in zip(params, have, own, strict=True):
+            symptom = f"The gradient of {name} is wrong: is something cut between x and the logits?"
+            check.close(grad, want, symptom, rtol=1e-3, atol=1e-4)
 
 
 # ---------------------------------------------------------------- denoising_loss
@@ -338,7 +362,11 @@ def test_loss_gradient(student: Any, dtype: torch.dtype) -> None:
     logits = (2 * torch.randn(5, 3, dtype=dtype)).requires_grad_()
     x = torch.rand(5, 3, dtype=dtype)
     loss = student.denoising_loss(logits, x)
-    check.close(loss.detach(), loss_oracle(logits, x).to(dtype).detach(), "The loss is wrong.")
+    check.close(
+        loss.detach(),
+        loss_oracle(logits, x).to(dtype).detach(),
+        "The loss is not -sum[x log p + (1 - x) log(1 - p)], mean over the batch.",
+    )
     (grad,) = check.gradient(loss, [logits])
     due = (torch.sigmoid(logits.detach()) - x) / 5
     check.close(grad, due, "The gradient must be (p - x) / B.")

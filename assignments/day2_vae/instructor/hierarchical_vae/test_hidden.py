@@ -71,7 +71,11 @@ def with_our_weights(theirs: Any, ours: nn.Module) -> Any:
     try:
         theirs.load_state_dict(ours.state_dict())
     except RuntimeError as error:
-        raise check.Mismatch("Leave the layers in __init__ as they are provided.") from error
+        raise check.Mismatch(
+            "Leave the layers in __init__ as they are provided.",
+            "other names or shapes of weights",
+            "those of the provided layers",
+        ) from error
     return theirs
 
 
@@ -124,11 +128,15 @@ def test_log_prob_gradient(student: Any) -> None:
     a = torch.randn(5)
     out = check.shape(student.gaussian_log_prob(z, mu, logvar), (5,), "One number per example.")
     g_z, g_mu, g_logvar = check.gradient((a * out).sum(), [z, mu, logvar])
+    weighted = "gradient, times a weight:"
     pull = ((mu - z) / logvar.exp()).detach() * a[:, None]
-    check.close(g_z, pull, "The gradient with respect to z must be (mu - z) / sigma^2.")
-    check.close(g_mu, -pull, "The gradient with respect to mu must be (z - mu) / sigma^2.")
+    symptom = "The gradient with respect to z must be (mu - z) / sigma^2."
+    check.close(g_z, pull, symptom, name=weighted)
+    symptom = "The gradient with respect to mu must be (z - mu) / sigma^2."
+    check.close(g_mu, -pull, symptom, name=weighted)
     due = 0.5 * ((z - mu).pow(2) / logvar.exp() - 1).detach() * a[:, None]
-    check.close(g_logvar, due, "The gradient with respect to logvar must be (q - 1) / 2.")
+    symptom = "The gradient with respect to logvar must be (q - 1) / 2, q = (z - mu)^2 / sigma^2."
+    check.close(g_logvar, due, symptom, name=weighted)
 
 
 @pytest.mark.task("gaussian_log_prob")
@@ -149,7 +157,7 @@ def test_log_prob_extreme_variances(student: Any) -> None:
 def test_log_prob_float64(student: Any) -> None:
     z, mu, logvar = (torch.randn(3, 4, dtype=torch.float64) for _ in range(3))
     due = log_normal(z, mu, logvar)
-    symptom = "The density loses precision in float64."
+    symptom = "In float64 the density is wrong: is a number rounded to float32 on the way?"
     check.close(student.gaussian_log_prob(z, mu, logvar), due, symptom, rtol=1e-7)
 
 
@@ -186,7 +194,8 @@ def test_prior_gradient(student: Any) -> None:
     a, b = torch.randn(5, 4, dtype=torch.float64), torch.randn(5, 4, dtype=torch.float64)
     mu, logvar = check.fields(gen.prior_z1(theirs), ("mu", "logvar"))
     due = ours.prior(mine)
-    check.close(mu, due[:, :4], "mu loses precision in float64.", rtol=1e-9)
+    symptom = "In float64 mu is not the first half of the columns of prior(z2)."
+    check.close(mu, due[:, :4], symptom, rtol=1e-9)
     total, want = (a * mu + b * logvar).sum(), (a * due[:, :4] + b * due[:, 4:]).sum()
     (got,) = check.gradient(
         total, [theirs], "No gradient reaches z2: q(z2|x) could not learn from p(z1|z2)."
@@ -258,7 +267,8 @@ def test_inference_gradient(student: Any) -> None:
     out = check.fields(inf(x), Q_NAMES)
     h = ours.enc(x)
     due = (*ours.head1(h).chunk(2, -1), *ours.head2(h).chunk(2, -1))
-    check.close(out[0], due[0], "mu1 loses precision in float64.", rtol=1e-9)
+    symptom = "In float64 mu1 is not its half of the columns of head1(enc(x))."
+    check.close(out[0], due[0], symptom, rtol=1e-9)
     mix = [torch.randn_like(value) for value in due]
     got = sum((a * value).sum() for a, value in zip(mix, out, strict=True))
     want = sum((a * value).sum() for a, value in zip(mix, due, strict=True))
@@ -332,14 +342,17 @@ def test_elbo_value(student: Any, size: tuple[int, int, int, int]) -> None:
     if is_close(got, due):
         return
     if is_close(got, -due):
-        raise check.Mismatch("hvae_elbo returns minus the ELBO: the minus belongs to hvae_loss.")
+        symptom = "hvae_elbo returns minus the ELBO: the minus belongs to hvae_loss."
+        raise check.Mismatch(symptom, check.show(got), check.show(due))
     own = own_elbo(student, case)
     if own is not None and is_close(got, own):
         return
     names = ("log p(x|z1)", "log p(z1|z2)", "log p(z2)", "log q(z1|x)", "log q(z2|x)")
     for term, name in zip(terms, names, strict=True):
-        check.that(not is_close(got, due - term), f"The term {name} is missing from the ELBO.")
-        check.that(not is_close(got, due - 2 * term), f"The term {name} has the wrong sign.")
+        symptom = f"The term {name} is missing from the ELBO."
+        check.that(not is_close(got, due - term), symptom, got=got, expected=due)
+        symptom = f"The term {name} has the wrong sign."
+        check.that(not is_close(got, due - 2 * term), symptom, got=got, expected=due)
     check.close(
         got,
         due,
@@ -356,7 +369,7 @@ def test_elbo_gradient(student: Any, dtype: torch.dtype) -> None:
     names = ["logits", "z1", "z2", "mu1", "logvar1", "mu2", "logvar2", "mu of p1", "logvar of p1"]
     a = torch.randn(4, dtype=dtype)
     got = check.shape(student.hvae_elbo(**case), (4,), "One number is due for each example.")
-    check.that(got.dtype == dtype, "The ELBO does not keep the dtype.", got=str(got.dtype))
+    check.dtype(got, dtype, "The ELBO does not keep the dtype.")
     grads = check.gradient((a * got).sum(), inputs, allow_unused=True)
     dues = check.gradient((a * sum(elbo_terms(**case))).sum(), inputs)
     off = [n for n, g, w in zip(names, grads, dues, strict=True) if not is_close(g, w)]
@@ -364,13 +377,16 @@ def test_elbo_gradient(student: Any, dtype: torch.dtype) -> None:
         return
     own = own_elbo(student, case)
     if own is not None and own.requires_grad:
-        owned = check.gradient((a * own).sum(), inputs, allow_unused=True)
-        off = [n for n, g, w in zip(names, grads, owned, strict=True) if not is_close(g, w)]
-    check.that(
-        not off,
-        f"The gradient of the ELBO with respect to {', '.join(off)} is wrong: is a sample or a "
-        "parameter detached, or a term missing?",
-    )
+        dues = check.gradient((a * own).sum(), inputs, allow_unused=True)
+        off = [n for n, g, w in zip(names, grads, dues, strict=True) if not is_close(g, w)]
+    for name, have, want in zip(names, grads, dues, strict=True):
+        check.close(
+            have,
+            want,
+            f"The gradient of the ELBO with respect to {', '.join(off)} is wrong: is a sample or "
+            "a parameter detached, or a term missing?",
+            name=f"gradient for {name}:",
+        )
 
 
 @pytest.mark.task("hvae_elbo")
@@ -401,7 +417,7 @@ def test_elbo_rows_are_independent(student: Any) -> None:
     if not is_close(part, whole[1:3]):
         own = own_elbo(student, cut)
         due = whole[1:3].detach() if own is None else own
-        check.close(part, due, "An example's ELBO depends on the other examples.")
+        check.close(part, due, "Two examples alone have another ELBO than among the others.")
 
 
 # ---------------------------------------------------------------- sample and hvae_loss
@@ -425,12 +441,16 @@ def listen(gen: Any, ours: Down) -> dict[str, list[Tensor]]:
 
 def heard(seen: dict[str, list[Tensor]], z1: tuple[int, ...], z2: tuple[int, ...]) -> Any:
     """The z1 and z2 that the student's code used."""
-    check.that(len(seen["prior"]) > 0, "prior_z1 is never asked: where does p(z1|z2) come from?")
-    check.that(len(seen["dec"]) > 0, "decode is never called.")
+    symptom = "prior_z1 is never asked: where does p(z1|z2) come from?"
+    check.that(len(seen["prior"]) > 0, symptom, got="0 calls", expected="a call of prior_z1")
+    symptom = "decode is never called."
+    check.that(len(seen["dec"]) > 0, symptom, got="0 calls", expected="a call of decode")
     for values in seen.values():
         check.that(
             all(torch.equal(value, values[0]) for value in values),
             "Two different samples are used: draw z1 once and z2 once.",
+            got="other numbers in a later call",
+            expected="the same sample in each call",
         )
     return (
         check.shape(seen["dec"][0], z1, "decode must get z1, one row for each example."),
@@ -446,8 +466,8 @@ def recovered(z: Tensor, mu: Tensor, logvar: Tensor, what: str) -> Tensor:
 
 def unrelated(eps1: Tensor, eps2: Tensor, symptom: str) -> None:
     """Each column of one against each of the other, at 6 standard errors (2e-9 a pair)."""
-    cross = eps1.T @ eps2 / len(eps1)
-    check.between(cross, -6 / math.sqrt(len(eps1)), 6 / math.sqrt(len(eps1)), symptom)
+    cross, bound = eps1.T @ eps2 / len(eps1), 6 / math.sqrt(len(eps1))
+    check.between(cross, -bound, bound, symptom, name="correlation")
 
 
 USES_SAMPLE = pytest.mark.uses("GenerativeModel.prior_z1", "GenerativeModel.decode")
@@ -468,11 +488,11 @@ def test_sample_noise(student: Any, size: tuple[int, int]) -> None:
     check.standard_normal(z2, "z2, drawn from p(z2) = N(0, I),")
     mu, logvar = check.fields(gen.prior_z1(z2), ("mu", "logvar"))
     eps = recovered(z1, mu, logvar, "The noise (z1 - mu) / sigma of z1 given z2")
-    unrelated(eps, z2.double(), "The noise of z1 is that of z2: draw it anew for each layer.")
-    check.close(logits, gen.decode(z1), "sample does not return the logits of decode(z1).")
-    check.that(
-        not torch.equal(logits[0], logits[1]), "All samples are the same image.", got=logits[:2]
+    unrelated(
+        eps, z2.double(), "The noise of z1 goes along with that of z2: draw it anew for each layer."
     )
+    check.close(logits, gen.decode(z1), "sample does not return the logits of decode(z1).")
+    check.differ(logits[0], logits[1], "All samples are the same image.")
 
 
 @pytest.mark.task("sample")
@@ -482,7 +502,7 @@ def test_sample_is_repeatable(student: Any) -> None:
     gen.eval()
     torch.manual_seed(5)
     first = check.shape(gen.sample(num_samples=3), (3, 4), "sample(N) gives N rows of logits.")
-    check.that(not torch.equal(first, gen.sample(num_samples=3)), "sample gives the same twice.")
+    check.differ(first, gen.sample(num_samples=3), "Two calls of sample give the same images.")
     torch.manual_seed(5)
     symptom = "torch.manual_seed does not make sample repeatable: use torch's global generator."
     check.close(gen.sample(num_samples=3), first.detach(), symptom)
@@ -557,10 +577,14 @@ def test_loss_value(student: Any, size: tuple[int, ...]) -> None:
     check.that(
         not any(is_close(case.loss, due * size[0], rtol=1e-3) for due in dues),
         "The loss grows with the batch size: take the mean over the batch.",
+        got=case.loss,
+        expected=dues[0],
     )
     check.that(
         not any(is_close(case.loss, -due, rtol=1e-3) for due in dues),
         "The sign is turned: training would make the ELBO smaller.",
+        got=case.loss,
+        expected=dues[0],
     )
     check.close(case.loss, dues[0], "The loss is not minus the ELBO of the samples that it drew.")
 
@@ -571,11 +595,23 @@ def test_loss_value(student: Any, size: tuple[int, ...]) -> None:
 def test_loss_gradient(student: Any, double: bool) -> None:
     case = Case(student, 4, (3, 2, 6, 5), double)
     params = [*case.inf.parameters(), *case.gen.parameters(), *case.ours.parameters()]
-    check.that(
-        any(same_gradients(case.loss, due, params) for due in case.dues()),
-        "The gradient of the loss is not that of minus the ELBO: something is detached, drawn "
-        "under no_grad, or a sample does not come from mu + sigma * eps.",
-    )
+    dues = case.dues()
+    if any(same_gradients(case.loss, due, params) for due in dues):
+        return
+    have = check.gradient(case.loss, params, allow_unused=True)
+    want = check.gradient(dues[0], params, allow_unused=True)
+    models = (case.inf, case.gen, case.ours)
+    names = [name for model in models for name, _ in model.named_parameters()]
+    for name, got, due in zip(names, have, want, strict=True):
+        check.close(
+            got,
+            due,
+            f"The gradient of the loss with respect to {name} is not that of minus the ELBO: is "
+            "something detached or drawn under no_grad, or does a sample not come from "
+            "mu + sigma * eps?",
+            rtol=1e-3,
+            atol=1e-4,
+        )
 
 
 @pytest.mark.task("hvae_loss")
@@ -588,7 +624,9 @@ def test_loss_noise(student: Any, size: tuple[int, int]) -> None:
     mu1, logvar1, mu2, logvar2 = case.q
     eps1 = recovered(case.z1, mu1, logvar1, "The noise (z1 - mu1) / sigma1 of hvae_loss")
     eps2 = recovered(case.z2, mu2, logvar2, "The noise (z2 - mu2) / sigma2 of hvae_loss")
-    unrelated(eps1, eps2, "z1 and z2 share their noise: draw it anew for each layer.")
+    unrelated(
+        eps1, eps2, "The noise of z1 goes along with that of z2: draw it anew for each layer."
+    )
 
 
 @pytest.mark.task("hvae_loss")
@@ -601,7 +639,7 @@ def test_loss_is_drawn_anew(student: Any) -> None:
     torch.manual_seed(3)
     first = check.scalar(student.hvae_loss(gen, inf, x), "hvae_loss must be one number.")
     second = student.hvae_loss(gen, inf, x)
-    check.that(not torch.equal(first, second), "Two calls give the same loss: draw fresh samples.")
+    check.differ(first, second, "Two calls give the same loss: draw fresh samples.")
     torch.manual_seed(3)
     symptom = "torch.manual_seed does not make the loss repeatable."
     check.close(student.hvae_loss(gen, inf, x), first.detach(), symptom)

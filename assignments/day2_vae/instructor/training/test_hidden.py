@@ -29,9 +29,10 @@ def uniform(values: Tensor, bound: float, symptom: str) -> None:
     n = len(u)
     for power, mean, spread in ((1, 0.0, 1 / 3), (2, 1 / 3, 4 / 45), (4, 1 / 5, 16 / 225)):
         error = 6 * math.sqrt(spread / n)
-        check.between(u.pow(power).mean(), mean - error, mean + error, symptom)
+        what = "mean of weight / bound" + (f" to the power {power}" if power > 1 else "") + ":"
+        check.between(u.pow(power).mean(), mean - error, mean + error, symptom, name=what)
     # All n draws below 1 - 25/n of the bound: probability e^-25.
-    check.between(u.abs().max(), 1 - 25 / n, 1 + 1e-6, symptom)
+    check.between(u.abs().max(), 1 - 25 / n, 1 + 1e-6, symptom, name="largest weight / bound:")
 
 
 @pytest.mark.task("init_weights")
@@ -69,10 +70,8 @@ def test_init_without_bias_and_others(student: Any) -> None:
         layer = student.make(f"torch.nn.{kind}", *args, bias=False)
         before = layer.weight.detach().clone()
         student.init_weights(layer)
-        check.that(
-            not torch.equal(layer.weight.detach(), before),
-            f"The weights of {kind} without bias stay as they were.",
-        )
+        symptom = f"The weights of {kind} without bias stay as they were."
+        check.differ(layer.weight.detach(), before, symptom)
     for kind, args in (("BatchNorm1d", (4,)), ("LayerNorm", (4,)), ("Embedding", (3, 4))):
         layer = student.make(f"torch.nn.{kind}", *args)
         before = [value.clone() for value in layer.state_dict().values()]
@@ -89,9 +88,14 @@ def test_init_is_random_and_trainable(student: Any) -> None:
     student.init_weights(one)
     student.init_weights(two)
     check.equal(one.bias.detach(), torch.zeros(6), "The bias of a linear layer must be 0.")
-    check.that(not torch.equal(one.weight, two.weight), "Two layers get the same weights.")
-    check.that(bool(one.weight.requires_grad), "The weights do not require a gradient any more.")
-    check.that(bool(one.bias.requires_grad), "The bias does not require a gradient any more.")
+    check.differ(one.weight, two.weight, "Two layers get the same weights.")
+    for values, name in ((one.weight, "The weights do"), (one.bias, "The bias does")):
+        check.that(
+            bool(values.requires_grad),
+            f"{name} not require a gradient any more.",
+            got="requires_grad False",
+            expected="requires_grad True",
+        )
 
 
 # ---------------------------------------------------------------- safe_log_var
@@ -107,9 +111,12 @@ def test_safe_log_var_values(student: Any, dtype: torch.dtype) -> None:
     got = student.safe_log_var(log_var=log_var, min_val=low, max_val=high)
     check.close(got, due, "A value is not min(max(log_var, min_val), max_val).", rtol=0, atol=1e-6)
     check.unchanged([before], [log_var], "The input was changed in place.")
+    spread = student.safe_log_var(log_var).exp()
     check.that(
-        bool(torch.isfinite(student.safe_log_var(log_var).exp()).all()),
+        bool(torch.isfinite(spread).all()),
         "With the limits -20 and 20 exp must stay finite.",
+        got=spread[~torch.isfinite(spread)],
+        expected="finite numbers",
     )
 
 
@@ -197,14 +204,14 @@ def test_kl_per_dim_value(student: Any, sizes: tuple[int, ...]) -> None:
 def test_kl_per_dim_other_containers(student: Any) -> None:
     mu, logvar = torch.randn(6, 2), torch.randn(6, 2)
     due = kl_rows(mu, logvar).mean(0).float()
-    symptom = "The result depends on how the data are cut into batches."
+    symptom = "However the data are cut into batches, each KL is the mean over all examples."
     check.close(student.kl_per_dim(((mu, logvar),)), due, symptom)
     cut = [[mu[:1], logvar[:1]], [mu[1:3], logvar[1:3]], [mu[3:], logvar[3:]]]
     check.close(student.kl_per_dim(cut), due, symptom)
     check.close(
         student.kl_per_dim([(mu.double(), logvar.double())]),
         kl_rows(mu, logvar).mean(0),
-        "In float64 precision is lost.",
+        "In float64 the KLs are wrong: is a number rounded to float32 on the way?",
         rtol=1e-9,
     )
 
@@ -224,9 +231,9 @@ def count(result: Any) -> int:
     whole = isinstance(result, Tensor) and result.dim() == 0 and not result.is_floating_point()
     if whole and result.dtype != torch.bool:
         return int(result)
-    check.that(
-        type(result) is int, "active_units returns a count, one integer.", got=type(result).__name__
-    )
+    symptom = "active_units returns a count, one integer."
+    kind = f"a {type(result).__name__}, {check.show(result)}"
+    check.that(type(result) is int, symptom, got=kind, expected="one integer")
     return int(result)
 
 
@@ -268,9 +275,9 @@ def test_active_units_thresholds(student: Any) -> None:
 def test_active_units_nothing_varies(student: Any) -> None:
     mu = torch.tensor([3.0, -2.0, 0.5, 8.0]).repeat(9, 1)
     got = count(student.active_units(mu))
-    check.that(got == 0, "The same mu for every example: nothing is active.", got=got)
+    check.that(got == 0, "The same mu for every example: nothing is active.", got=got, expected=0)
     got = count(student.active_units(torch.randn(50, 5, dtype=torch.float64) * 3))
-    check.that(got == 5, "Every dimension varies, so all 5 are active.", got=got)
+    check.that(got == 5, "Every dimension varies, so all 5 are active.", got=got, expected=5)
 
 
 # ---------------------------------------------------------------- log_weights
@@ -317,7 +324,7 @@ def test_log_weights_gradient(student: Any, dtype: torch.dtype) -> None:
     mu, logvar = leaf(3, 1, 2, dtype=dtype), leaf(3, 1, 2, dtype=dtype)
     a = torch.randn(3, 4, dtype=dtype)
     got = check.shape(student.log_weights(log_px, z, mu, logvar), (3, 4))
-    check.that(got.dtype == dtype, "The weights do not keep the dtype.", got=str(got.dtype))
+    check.dtype(got, dtype, "The weights do not keep the dtype.")
     grads = check.gradient((a * got).sum(), [log_px, z, mu, logvar], allow_unused=True)
     gap = (z - mu) / logvar.exp()
     dues = (
@@ -346,11 +353,15 @@ def test_iwae_far_from_zero(student: Any) -> None:
     log_w = torch.randn(4, 5)
     for shift in (-800.0, 800.0):
         due = (log_w.double().exp().mean(1).log().mean() + shift).float()
-        symptom = f"Log-weights near {shift:.0f} break the bound: exp leaves the range of floats."
+        symptom = (
+            f"The bound is wrong for log-weights near {shift:.0f}: does exp overflow or underflow?"
+        )
         check.close(student.iwae_bound(log_w + shift), due, symptom)
     shift = torch.tensor([[0.0], [-300.0], [-900.0], [500.0]])
     due = (log_w.double().exp().mean(1).log().mean() + shift.mean()).float()
-    symptom = "Examples whose log-weights are far apart break the bound: each has its own scale."
+    symptom = (
+        "With the log-weights of examples far apart the bound is wrong: each has its own scale."
+    )
     check.close(student.iwae_bound(log_w + shift), due, symptom)
     log_w = torch.tensor([[-2000.0, 0.0], [0.0, -2000.0]])
     check.close(student.iwae_bound(log_w), -math.log(2.0), "One sample has all the weight: -log 2.")
@@ -361,11 +372,18 @@ def test_iwae_relations(student: Any) -> None:
     log_w = 3 * torch.randn(6, 4)
     got = check.scalar(student.iwae_bound(log_w), "The bound is one number.")
     symptom = "The bound must lie between the mean and the largest of the log-weights."
-    check.between(got, float(log_w.mean()), float(log_w.max(1).values.mean()), symptom)
+    low, high = float(log_w.mean()), float(log_w.max(1).values.mean())
+    check.between(got, low, high, symptom, name="bound")
     twice = student.iwae_bound(log_w.repeat(1, 3))
-    check.close(twice, got, "Repeated samples must not raise the bound: is -log K missing?")
+    check.close(
+        twice, got, "Samples three times over must not change the bound: is -log K missing?"
+    )
     batch = student.iwae_bound(log_w.repeat(5, 1))
-    check.close(batch, got, "The bound grows with the batch: take the mean over examples.")
+    check.close(
+        batch,
+        got,
+        "Examples five times over must not change the bound: take the mean over examples.",
+    )
     single = student.iwae_bound(log_w[:, :1])
     check.close(single, log_w[:, 0].mean(), "With K = 1 the bound is the mean of the log-weights.")
 
@@ -375,7 +393,11 @@ def test_iwae_relations(student: Any) -> None:
 def test_iwae_gradient(student: Any, dtype: torch.dtype) -> None:
     log_w = leaf(4, 4, scale=2.0, dtype=dtype)
     got = student.iwae_bound(log_w)
-    check.close(got.detach(), (log_w.exp().mean(1).log().mean()).detach(), "The value is wrong.")
+    check.close(
+        got.detach(),
+        (log_w.exp().mean(1).log().mean()).detach(),
+        "The bound is not mean_b log mean_k w[b, k].",
+    )
     (grad,) = check.gradient(got, [log_w])
     due = torch.softmax(log_w.detach(), 1) / 4
     check.close(grad, due, "The gradient must be the normalized weights over B.")
@@ -416,8 +438,18 @@ def test_ema_outside_the_graph(student: Any) -> None:
     check.close(
         ema[0].detach(), 0.5 * params[0].detach(), "Averages that require a gradient: wrong value."
     )
-    check.that(ema[0].is_leaf, "The average has become part of the graph: use torch.no_grad.")
-    check.that(params[0].requires_grad, "The parameters do not require a gradient any more.")
+    check.that(
+        ema[0].is_leaf,
+        "The average has become part of the graph: use torch.no_grad.",
+        got="an average attached to the graph",
+        expected="no graph",
+    )
+    check.that(
+        params[0].requires_grad,
+        "The parameters do not require a gradient any more.",
+        got="requires_grad False",
+        expected="requires_grad True",
+    )
 
 
 # ---------------------------------------------------------------- diagnose
@@ -441,7 +473,8 @@ def found(student: Any, history: dict[str, Any], ignore: str = "") -> str:
     check.that(
         isinstance(result, (list, tuple, set, frozenset)) and all(type(n) is str for n in result),
         "diagnose returns a list of names.",
-        got=type(result).__name__,
+        got=f"a {type(result).__name__}, {check.show(result)}",
+        expected="a list of names",
     )
     return ", ".join(sorted(set(result) - {ignore}))
 
@@ -495,4 +528,5 @@ def test_diagnose_variance_and_all(student: Any) -> None:
     )  # fmt: skip
     one = {"loss": [9.0], "recon": [8.99], "kl": [0.01], "max_var": [1.0], "latent_dim": 4}
     got = found(student, one)
-    check.that(got == "posterior_collapse", "A log of one epoch is diagnosed as well.", got=got)
+    name, say = "posterior_collapse", "A log of one epoch is diagnosed as well."
+    check.that(got == name, say, got=got or "nothing", expected=name)

@@ -53,7 +53,9 @@ def pair(
         vae.load_state_dict(ours.state_dict())
     except RuntimeError as error:
         raise check.Mismatch(
-            "Leave the layers enc, mu, logvar and dec of VAE.__init__ as they are provided."
+            "Leave the layers enc, mu, logvar and dec of VAE.__init__ as they are provided.",
+            "other names or shapes of weights",
+            "those of the provided layers",
         ) from error
     return vae, ours
 
@@ -70,16 +72,15 @@ def leaf(*shape: int, scale: float = 1.0, dtype: torch.dtype | None = None) -> T
     return (scale * torch.randn(*shape, dtype=dtype)).requires_grad_()
 
 
-def same_gradients(student_side: Any, vae: Any, ours: Layers, our_side: Tensor) -> str:
-    """Name of the first parameter whose gradients differ on the two sides, "" if there is none."""
+def gradients(
+    student_side: Any, vae: Any, ours: Layers, our_side: Tensor
+) -> list[tuple[str, Tensor, Tensor]]:
+    """Each parameter's name and its gradients on the two sides."""
     theirs = dict(vae.named_parameters())
     names = [name for name, _ in ours.named_parameters()]
     got = check.gradient(student_side, [theirs[name] for name in names], allow_unused=True)
     due = check.gradient(our_side, [p for _, p in ours.named_parameters()], allow_unused=True)
-    for name, have, want in zip(names, got, due, strict=True):
-        if not is_close(have, want, rtol=1e-3, atol=1e-4):
-            return name
-    return ""
+    return list(zip(names, got, due, strict=True))
 
 
 # ---------------------------------------------------------------- encode
@@ -111,8 +112,10 @@ def test_encode_float64(student: Any) -> None:
     ours.double()
     x = torch.rand(4, 6, dtype=torch.float64)
     mu, logvar = check.fields(vae.encode(x), ("mu", "logvar"))
-    check.close(mu, ours.mu(ours.enc(x)), "mu loses precision in float64.", rtol=1e-9)
-    check.close(logvar, ours.logvar(ours.enc(x)), "logvar loses precision.", rtol=1e-9)
+    symptom = "In float64 mu is not what the layers enc and mu give."
+    check.close(mu, ours.mu(ours.enc(x)), symptom, rtol=1e-9)
+    symptom = "In float64 logvar is not what the layers enc and logvar give."
+    check.close(logvar, ours.logvar(ours.enc(x)), symptom, rtol=1e-9)
 
 
 @pytest.mark.task("encode")
@@ -122,8 +125,9 @@ def test_encode_gradient(student: Any) -> None:
     mu, logvar = check.fields(vae.encode(x), ("mu", "logvar"))
     h = ours.enc(x)
     due = (a * ours.mu(h) + b * ours.logvar(h)).sum()
-    off = same_gradients((a * mu + b * logvar).sum(), vae, ours, due)
-    check.that(not off, f"The gradient of the encoder's weights ({off}) is wrong: is a part cut?")
+    for name, have, want in gradients((a * mu + b * logvar).sum(), vae, ours, due):
+        symptom = f"The gradient of the encoder's weights ({name}) is wrong: is a part cut?"
+        check.close(have, want, symptom, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.task("encode")
@@ -133,7 +137,9 @@ def test_encode_row_by_row_in_eval_mode(student: Any) -> None:
     x = torch.rand(4, 6)
     for row in (x[:1], x[2:3]):
         mu, logvar = check.fields(vae.encode(row), ("mu", "logvar"))
-        symptom = "An example's mu and logvar depend on other examples or on the mode."
+        symptom = (
+            "In eval mode an example alone must have the mu and logvar that the layers give for it."
+        )
         check.close(mu, ours.mu(ours.enc(row)), symptom)
         check.close(logvar, ours.logvar(ours.enc(row)), symptom)
 
@@ -165,9 +171,10 @@ def test_decode_gradient_and_eval(student: Any) -> None:
     z, a = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 6, dtype=torch.float64)
     theirs, mine = z.clone().requires_grad_(), z.clone().requires_grad_()
     logits, due = vae.decode(theirs), ours.dec(mine)
-    check.close(logits, due, "The logits lose precision in float64.", rtol=1e-9)
-    off = same_gradients((a * logits).sum(), vae, ours, (a * due).sum())
-    check.that(not off, f"The gradient of the decoder's weights ({off}) is wrong: is a part cut?")
+    check.close(logits, due, "In float64 the logits are not what the layer dec gives.", rtol=1e-9)
+    for name, have, want in gradients((a * logits).sum(), vae, ours, (a * due).sum()):
+        symptom = f"The gradient of the decoder's weights ({name}) is wrong: is a part cut?"
+        check.close(have, want, symptom, rtol=1e-3, atol=1e-4)
     (got,) = check.gradient((a * logits).sum(), [theirs])
     (want,) = check.gradient((a * due).sum(), [mine])
     check.close(got, want, "The gradient with respect to z is wrong: the encoder needs it.")
@@ -193,19 +200,26 @@ def test_reparameterize_noise(student: Any) -> None:
     mu = 2 * torch.randn(n, 2)
     eps = recovered(student.reparameterize(mu, logvar), mu, logvar, "The noise (z - mu) / sigma")
     # 80,000 normal numbers all below 3.5 in size: probability 1e-16.
-    check.that(eps.abs().max() > 3.5, "The noise is clipped: a normal has tails.")
+    check.that(
+        eps.abs().max() > 3.5,
+        "The noise is clipped: a normal has tails.",
+        got=f"no noise beyond {eps.abs().max():.3g}",
+        expected="some beyond 3.5",
+    )
     u = (logvar - logvar.mean()) / logvar.std()
     check.between(
         ((eps.pow(2) - 1) * u).mean(),
         -6 * math.sqrt(1 / n),
         6 * math.sqrt(1 / n),
         "The spread of z does not follow exp(logvar / 2).",
+        name="correlation of the squared noise with logvar:",
     )
     check.between(
         (eps * mu / mu.std()).mean(),
         -6 * math.sqrt(0.5 / n),
         6 * math.sqrt(0.5 / n),
-        "z is not centered at mu: mu is rescaled.",
+        "z is not centered at mu: is mu rescaled?",
+        name="correlation of the noise with mu:",
     )
 
 
@@ -214,11 +228,10 @@ def test_reparameterize_fresh_noise(student: Any) -> None:
     mu, logvar = torch.zeros(3, 4), torch.zeros(3, 4)
     first, second = student.reparameterize(mu, logvar), student.reparameterize(mu, logvar)
     for z in (first, second):
-        check.that(check.shape(z, (3, 4)).isfinite().all(), "The sample is not finite.", got=z)
-    check.that(
-        not torch.equal(first, second),
-        "Two calls give the same noise: do not fix a seed or keep eps.",
-    )
+        finite = check.shape(z, (3, 4)).isfinite()
+        symptom = "The sample is not finite."
+        check.that(finite.all(), symptom, got=z[~finite], expected="finite numbers")
+    check.differ(first, second, "Two calls give the same noise: do not fix a seed or keep eps.")
     torch.manual_seed(11)
     third = student.reparameterize(mu, logvar)
     torch.manual_seed(11)
@@ -236,14 +249,16 @@ def test_reparameterize_gradient(student: Any, dtype: torch.dtype) -> None:
     old = [mu.detach().clone(), logvar.detach().clone()]
     a = torch.randn(4, 4, dtype=dtype)
     z = student.reparameterize(mu, logvar)
-    check.that(z.dtype == dtype, "z does not have the dtype of mu.", got=str(z.dtype))
+    check.dtype(z, dtype, "z does not have the dtype of mu.")
     g_mu, g_logvar = check.gradient((a * z).sum(), [mu, logvar])
     tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype is torch.float32 else {"rtol": 1e-9}
-    check.close(g_mu, a, "dz/dmu must be 1: mu is cut from the graph or rescaled.", **tolerance)
+    symptom = "dz/dmu must be 1: is mu cut from the graph or rescaled?"
+    check.close(g_mu, a, symptom, name="dz/dmu, times a weight:", **tolerance)
     check.close(
         g_logvar,
         a * 0.5 * (z - mu).detach(),
         "dz/dlogvar must be (z - mu) / 2: does the gradient flow through sigma?",
+        name="dz/dlogvar, times a weight:",
         **tolerance,
     )
     check.unchanged(old, [mu.detach(), logvar.detach()])
@@ -253,13 +268,9 @@ def test_reparameterize_gradient(student: Any, dtype: torch.dtype) -> None:
 def test_reparameterize_half_precision(student: Any) -> None:
     half = torch.zeros(3, 2, dtype=torch.float16)
     z = check.shape(student.reparameterize(half, half), (3, 2))
-    check.that(
-        z.dtype == torch.float16,
-        "float16 goes in, another dtype comes out: draw the noise with the dtype of mu.",
-        got=str(z.dtype),
-        expected="torch.float16",
-    )
-    check.that(not torch.equal(z, half), "There is no noise in float16.")
+    symptom = "float16 goes in, another dtype comes out: draw the noise with the dtype of mu."
+    check.dtype(z, torch.float16, symptom)
+    check.differ(z, half, "There is no noise in float16: z is mu.")
 
 
 @pytest.mark.task("reparameterize")
@@ -278,6 +289,8 @@ def test_reparameterize_any_shape(student: Any, shape: tuple[int, ...]) -> None:
             check.that(
                 not all(is_close(part, parts[0], 1e-6, 1e-6) for part in parts[1:]),
                 f"The noise is shared along axis {axis}: draw one number for each element.",
+                got=f"the same noise {len(parts)} times",
+                expected="other noise in each place",
             )
 
 
@@ -303,6 +316,8 @@ def test_reparameterize_method(student: Any) -> None:
     check.that(
         not is_close(z, mu.detach()),
         "VAE.reparameterize returns mu in eval mode: sample there too.",
+        got="z = mu",
+        expected="z = mu + sigma * eps",
     )
     recovered(z, mu, logvar, "The noise of VAE.reparameterize")
     g_mu, g_logvar = check.gradient(z, [mu, logvar])
@@ -310,10 +325,8 @@ def test_reparameterize_method(student: Any) -> None:
     check.close(
         g_logvar, 0.5 * (z - mu).detach(), "VAE.reparameterize: dz/dlogvar must be (z - mu) / 2."
     )
-    check.that(
-        not torch.equal(vae.reparameterize(mu, logvar), z),
-        "Two calls of VAE.reparameterize give the same noise.",
-    )
+    again = vae.reparameterize(mu, logvar)
+    check.differ(again, z, "Two calls of VAE.reparameterize give the same noise.")
 
 
 # ---------------------------------------------------------------- forward
@@ -331,8 +344,8 @@ def composed(vae: Any, x: Tensor, seed: int) -> tuple[Any, Any, Any, Any]:
     logits = vae.decode(z)
     torch.manual_seed(seed)
     other = vae.encode(1 - x)[0]
-    check.that(not torch.equal(mu, other), "encode gives the same mu for every x.")
-    check.that(not torch.equal(logits, vae.decode(z + 1)), "decode gives the same for every z.")
+    check.differ(mu, other, "encode gives the same mu for every x.")
+    check.differ(logits, vae.decode(z + 1), "decode gives the same for every z.")
     return logits, mu, logvar, z
 
 
@@ -389,6 +402,8 @@ def test_forward_samples(student: Any, training: bool) -> None:
             check.that(
                 not is_close(z, mu.detach()),
                 f"In {mode} mode forward returns mu for z: sample in both modes.",
+                got="z = mu",
+                expected="z = mu + sigma * eps",
             )
             raise
 
@@ -402,8 +417,10 @@ def test_forward_fresh_noise(student: Any) -> None:
     if torch.equal(first, second):
         own = vae.reparameterize(mu, logvar), vae.reparameterize(mu, logvar)
         symptom = "Two passes use the same noise: draw eps at each call."
-        check.that(torch.equal(*own) and is_close(first, own[0].detach()), symptom)
-        check.that(len(first.unique()) > 1, symptom)
+        twice = f"the same z twice, {check.show(first)}"
+        kept = torch.equal(*own) and is_close(first, own[0].detach())
+        check.that(kept, symptom, got=twice, expected="another z at each call")
+        check.that(len(first.unique()) > 1, symptom, got=twice, expected="noise in z")
 
 
 @pytest.mark.task("forward")
@@ -422,19 +439,19 @@ def test_forward_gradient(student: Any) -> None:
     eps = (z - mu) / (0.5 * logvar).exp()
     h = ours.enc(x)
     our_z = ours.mu(h) + (0.5 * ours.logvar(h)).exp() * eps
-    off = same_gradients(
-        mix(out), vae, ours, mix((ours.dec(our_z), ours.mu(h), ours.logvar(h), our_z))
-    )
-    if not off:
+    ours_mixed = mix((ours.dec(our_z), ours.mu(h), ours.logvar(h), our_z))
+    pairs = gradients(mix(out), vae, ours, ours_mixed)
+    if all(is_close(have, want, rtol=1e-3, atol=1e-4) for _, have, want in pairs):
         return
-    own = list(vae.parameters())
-    got = check.gradient(mix(out), own, allow_unused=True)
-    due = check.gradient(mix(composed(vae, x, seed)), own, allow_unused=True)
-    check.that(
-        all(is_close(g, w, rtol=1e-3, atol=1e-4) for g, w in zip(got, due, strict=True)),
-        f"The gradient of {off} is wrong: something is cut between x and the logits "
-        "(detach, no_grad, a second sample).",
-    )
+    own = dict(vae.named_parameters())
+    got = check.gradient(mix(out), list(own.values()), allow_unused=True)
+    due = check.gradient(mix(composed(vae, x, seed)), list(own.values()), allow_unused=True)
+    for name, have, want in zip(own, got, due, strict=True):
+        symptom = (
+            f"The gradient of {name} is wrong: is something cut between x and the logits "
+            "(detach, no_grad, a second sample)?"
+        )
+        check.close(have, want, symptom, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.task("forward")
@@ -446,7 +463,7 @@ def test_forward_float64(student: Any) -> None:
     out = run_forward(vae, x, seed)
     if any(value.dtype != torch.float64 for value in out):
         for name, value, own in zip(FORWARD, out, composed(vae, x, seed), strict=True):
-            check.that(value.dtype == own.dtype, f"{name} is not float64 although the model is.")
+            check.dtype(value, own.dtype, f"{name} is not float64 although the model is.")
 
 
 # ---------------------------------------------------------------- kl_divergence
@@ -492,14 +509,15 @@ def test_kl_extreme_variance(student: Any, value: float) -> None:
     check.close(kl, kl_oracle(mu, logvar.detach()), symptom)
     (grad,) = check.gradient(kl, [logvar])
     due = 0.5 * torch.expm1(logvar.detach())
-    check.close(grad, due, f"The gradient of KL is wrong for logvar = {value:g}: a clamp stops it.")
+    check.close(grad, due, f"The gradient of KL is wrong for logvar = {value:g}: is it clamped?")
 
 
 @pytest.mark.task("kl_divergence")
 def test_kl_float64(student: Any) -> None:
     mu, logvar = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
     kl = student.kl_divergence(mu, logvar)
-    check.close(kl, kl_oracle(mu, logvar), "KL loses precision in float64.", rtol=1e-9, atol=1e-9)
+    symptom = "In float64 KL is wrong: is a number rounded to float32 on the way?"
+    check.close(kl, kl_oracle(mu, logvar), symptom, rtol=1e-9, atol=1e-9)
     again = student.kl_divergence(mu, logvar)
     check.close(again, kl.detach(), "Two calls differ: the closed form needs no noise.", rtol=1e-9)
 
@@ -552,9 +570,8 @@ def _saturates(loss: Any, oracle: Loss) -> None:
 def _keeps_float64(loss: Any, oracle: Loss) -> None:
     logits, x = torch.randn(4, 3, dtype=torch.float64), torch.rand(4, 3, dtype=torch.float64)
     value = loss(logits, x)
-    check.close(
-        value, oracle(logits, x), "The loss loses precision in float64.", rtol=1e-9, atol=1e-9
-    )
+    symptom = "In float64 the loss is wrong: is a number rounded to float32 on the way?"
+    check.close(value, oracle(logits, x), symptom, rtol=1e-9, atol=1e-9)
     check.close(loss(logits, x), value.detach(), "Two calls differ: there is no noise here.")
 
 
@@ -619,9 +636,19 @@ def _own_terms(student: Any, args: tuple[Tensor, ...], kind: str, seed: int) -> 
     torch.manual_seed(seed)
     kl = student.kl_divergence(mu, logvar)
     torch.manual_seed(seed)
-    check.that(_term(recon_loss(-logits, x) != recon).all(), "The reconstruction loss is constant.")
+    check.that(
+        _term(recon_loss(-logits, x) != recon).all(),
+        "The reconstruction loss is constant.",
+        got="the same loss for -logits",
+        expected="another loss",
+    )
     torch.manual_seed(seed)
-    check.that(_term(student.kl_divergence(mu + 1, logvar + 1) != kl).all(), "The KL is constant.")
+    check.that(
+        _term(student.kl_divergence(mu + 1, logvar + 1) != kl).all(),
+        "The KL is constant.",
+        got="the same KL for mu + 1, logvar + 1",
+        expected="another KL",
+    )
     return recon, kl
 
 
@@ -653,7 +680,7 @@ def _judge_terms(
     )
     check.shape(loss, due.shape, "loss must be a 0-dim tensor.")
     if recon_ok and kl_ok:
-        check.that(loss.dtype == logits.dtype, "loss has another dtype than the logits.")
+        check.dtype(loss, logits.dtype, "loss has another dtype than the logits.")
 
 
 USES_COMPUTE_ELBO = pytest.mark.uses(
@@ -700,7 +727,7 @@ def test_elbo_gradient(student: Any) -> None:
     # The student's own terms may be cut or wrong; that is their tasks' business.
     own = _own_gradients(_own_terms(student, args, "bce", seed), inputs)
     for have, part, name in zip(got, own, ("logits", "mu", "logvar"), strict=True):
-        symptom = f"The gradient of loss with respect to {name} is wrong: a term is cut."
+        symptom = f"The gradient of loss with respect to {name} is wrong: is a term cut?"
         check.close(have, part, symptom)
 
 
@@ -738,7 +765,12 @@ def test_vae_loss_passes_everything_on(student: Any, beta: float, kind: str) -> 
     args, seed = _batch(), draw_seed()
     logits, x, mu, logvar = args
     loss = _seeded(student.vae_loss, seed, *args, beta=beta, recon_loss=kind)
-    check.that(isinstance(loss, Tensor), "vae_loss returns one tensor, the loss.", got=loss)
+    check.that(
+        isinstance(loss, Tensor),
+        "vae_loss returns one tensor, the loss.",
+        got=check.show(loss),
+        expected="a tensor",
+    )
     right = ORACLES[kind](logits, x) + beta * kl_oracle(mu, logvar)
     if not is_close(loss, right):
         _own_terms(student, args, kind, seed)
@@ -750,8 +782,9 @@ def test_vae_loss_passes_everything_on(student: Any, beta: float, kind: str) -> 
     if not all(map(is_close, got, check.gradient(right, inputs, allow_unused=True))):
         out = _seeded(student.compute_elbo, seed, *args, beta=beta, recon_loss=kind)
         own = check.gradient(check.fields(out, ELBO)[0], inputs, allow_unused=True)
-        symptom = "vae_loss must keep the graph: train with what it returns."
-        check.that(all(map(is_close, got, own)), symptom)
+        for name, have, want in zip(("logits", "mu", "logvar"), got, own, strict=True):
+            symptom = f"The gradient of vae_loss with respect to {name} is wrong: keep the graph."
+            check.close(have, want, symptom)
 
 
 @pytest.mark.task("compute_elbo")
@@ -801,7 +834,13 @@ def test_build_model_passes_everything_on(student: Any) -> None:
     model = student.build_model(_config(student))
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     due = {name: tuple(value.shape) for name, value in Layers(9, 6, 4).state_dict().items()}
-    check.that(shapes == due, "The layers do not have the sizes of the configuration.")
+    odd = next((name for name in due if shapes.get(name) != due[name]), "")
+    check.that(
+        shapes == due,
+        "The layers do not have the sizes of the configuration.",
+        got=f"{odd} {shapes.get(odd)}" if odd else "more layers",
+        expected=f"{odd} {due[odd]}" if odd else "enc, mu, logvar and dec",
+    )
     check.close(model.beta, 4.0, "The model's beta is not that of the configuration.")
     check.equal(model.recon_loss, "l1", "The model's recon_loss is not that of the configuration.")
 
@@ -810,13 +849,16 @@ def test_build_model_passes_everything_on(student: Any) -> None:
 def test_build_model_makes_a_new_model(student: Any) -> None:
     cfg = _config(student, beta=0.5, recon_loss="mse")
     one, two = student.build_model(cfg), student.build_model(cfg)
-    check.that(
-        not torch.equal(one.state_dict()["mu.weight"], two.state_dict()["mu.weight"]),
+    check.differ(
+        one.state_dict()["mu.weight"],
+        two.state_dict()["mu.weight"],
         "Two calls give models with the same weights: make a new model at each call.",
     )
     check.that(
         all(p.requires_grad and p.dtype is torch.float32 for p in two.parameters()),
         "The parameters cannot be trained: return the model as it is made.",
+        got="parameters without a gradient or not float32",
+        expected="float32 that requires a gradient",
     )
     check.close(two.beta, 0.5, "The model's beta is not that of the configuration.")
     check.equal(two.recon_loss, "mse", "The model's recon_loss is not that of the configuration.")
@@ -835,7 +877,8 @@ def test_interpolate_values(student: Any, steps: int, size: int) -> None:
     z = student.interpolate(z1, z2, num_steps=steps)
     due = torch.stack([z1 + (z2 - z1) * i / (steps - 1) for i in range(steps)])
     check.shape(z, due.shape, "The result has num_steps rows and one column for each dimension.")
-    check.that(not is_close(z, due.flip(0)), "The points run from z2 to z1: start at z1.")
+    symptom = "The points run from z2 to z1: start at z1."
+    check.that(not is_close(z, due.flip(0)), symptom, got=z[0], expected=z1)
     check.close(z, due, "The points are not evenly spaced on the line from z1 to z2.")
     check.unchanged(old, [z1, z2])
 
@@ -845,7 +888,8 @@ def test_interpolate_float64(student: Any) -> None:
     # 1e-6: the weights may be float32 numbers.
     z1, z2 = torch.randn(3, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
     due = torch.stack([z1 + (z2 - z1) * i / 4 for i in range(5)])
-    check.close(student.interpolate(z1, z2, 5), due, "Interpolation in float64.", rtol=1e-6)
+    symptom = "In float64 the points are not evenly spaced on the line from z1 to z2."
+    check.close(student.interpolate(z1, z2, 5), due, symptom, rtol=1e-6)
 
 
 # ---------------------------------------------------------------- bonus
@@ -935,4 +979,4 @@ def test_slerp_float64(student: Any) -> None:
     z1, z2 = torch.randn(4, dtype=torch.float64), torch.randn(4, dtype=torch.float64)
     z2 = z2 * z1.norm() / z2.norm()
     z = check.shape(student.slerp(z1, z2, 6), (6, 4))
-    check.close(z[0], z1, "The points are not float64 although z1 is.", rtol=1e-6)
+    check.close(z[0], z1, "In float64 the first point must be z1.", rtol=1e-6)

@@ -50,7 +50,11 @@ def pair(student: Any, c_in: int, c_out: int, t_dim: int) -> tuple[Any, Block]:
     try:
         block.load_state_dict(ours.state_dict())
     except RuntimeError as error:
-        raise check.Mismatch("Leave the layers of __init__ as they are provided.") from error
+        raise check.Mismatch(
+            "Leave the layers of __init__ as they are provided.",
+            "other names or shapes of weights",
+            "those of the provided layers",
+        ) from error
     return block, ours
 
 
@@ -99,7 +103,10 @@ def test_block_time_reaches_its_channel(student: Any) -> None:
     symptom = "time(t_emb) must be added to every pixel, one number for each image and channel."
     check.close(block(x, t_emb), ours(x, t_emb), symptom, rtol=1e-3, atol=1e-3)
     check.that(
-        not torch.allclose(block(x, t_emb), block(x, t_emb.flip(0))), "t_emb makes no difference."
+        not torch.allclose(block(x, t_emb), block(x, t_emb.flip(0))),
+        "t_emb makes no difference.",
+        got="the same for another t_emb",
+        expected="another result",
     )
 
 
@@ -128,7 +135,13 @@ def test_block_gradient_in_float64(student: Any) -> None:
     theirs = [x.clone().requires_grad_(), t_emb.clone().requires_grad_()]
     mine = [x.clone().requires_grad_(), t_emb.clone().requires_grad_()]
     got, due = block(*theirs), ours(*mine)
-    check.close(got, due, "The block loses precision in float64.", rtol=1e-8, atol=1e-8)
+    check.close(
+        got,
+        due,
+        "In float64 the block is wrong: is a number rounded to float32 on the way?",
+        rtol=1e-8,
+        atol=1e-8,
+    )
     names = [name for name, _ in ours.named_parameters()]
     of_student = dict(block.named_parameters())
     have = check.gradient((a * got).sum(), [*theirs, *(of_student[name] for name in names)])
@@ -145,8 +158,9 @@ def test_block_treats_images_alike_in_eval_mode(student: Any) -> None:
     x, t_emb = torch.randn(5, 3, 4, 4), torch.randn(5, 4)
     before = [x.clone(), t_emb.clone()]
     one = block(x[2:3], t_emb[2:3])
-    symptom = "An image's result depends on the other images of the batch or on the mode."
+    symptom = "An image's result depends on the other images of the batch."
     check.close(block(x, t_emb)[2:3], one, symptom, atol=1e-4)
+    symptom = "In eval mode the result for one image is wrong."
     check.close(one, ours(x[2:3], t_emb[2:3]), symptom, atol=1e-3)
     check.unchanged(before, [x, t_emb])
 
@@ -212,7 +226,8 @@ def test_unet_output_is_not_bounded(student: Any) -> None:
     x, t = torch.randn(2, 1, 4, 4), torch.tensor([1, 7])
     symptom = "With a bias of -40 the result must be far below -1: no activation at the end."
     eps = check.shape(unet(x, t), (2, 1, 4, 4))
-    check.between(eps, -60.0, -20.0, symptom)
+    check.between(eps, -60.0, -20.0, symptom, name="a number of the result")
+    symptom = "With a bias of -40 the net is not its parts in the order that the docstring names."
     with_any(orders(unet, x, t), lambda due: check.close(eps, due, symptom, rtol=1e-3, atol=1e-2))
 
 
@@ -238,7 +253,8 @@ def test_unet_gradient_reaches_every_part(student: Any) -> None:
             for k, g in zip(parameters, have, strict=True)
             if k.startswith(name)
         )
-        check.that(used, f"The part {name} gets no gradient: it is never trained.")
+        symptom = f"The part {name} gets no gradient: it is never trained."
+        check.that(used, symptom, got="a gradient of 0 everywhere", expected="another somewhere")
 
 
 @pytest.mark.task("tiny_unet")
@@ -249,7 +265,10 @@ def test_unet_each_image_has_its_own_time(student: Any) -> None:
     eps = check.shape(unet(x, t), (3, 1, 4, 4))
     check.close(eps[0], eps[2], "Equal images with equal t must have equal results.", atol=1e-4)
     check.that(
-        not is_close(eps[0], eps[1]), "Equal images with another t must have another result."
+        not is_close(eps[0], eps[1]),
+        "Equal images with another t must have another result.",
+        got="the same at t = 2 and t = 500",
+        expected="another result",
     )
     one = unet(x[1:2].contiguous(), t[1:2])
     check.close(eps[1:2], one, "An image's result depends on the t of others.", atol=1e-3)
@@ -280,10 +299,12 @@ def one_step(
         loss = student.training_step(model=model, optimizer=optimizer, x0=x0, alpha_bar=alpha_bar)
     check.equal(len(model.seen), 1, "The model must be called once in a step.")
     x_t, t = model.seen.pop()
-    check.that(isinstance(t, Tensor), "The model must get t as a tensor.")
+    symptom = "The model must get t as a tensor."
+    check.that(isinstance(t, Tensor), symptom, got=check.show(t), expected="a tensor")
     check.shape(t, x0.shape[:1], "The model must get t with shape (B,): one number for each image.")
-    check.that(not t.dtype.is_floating_point, "The model must get t as whole numbers.", got=t)
-    check.between(t, 0, len(alpha_bar) - 1, "t must lie between 0 and T - 1.")
+    symptom = "The model must get t as whole numbers."
+    check.that(not t.dtype.is_floating_point, symptom, got=str(t.dtype), expected="torch.int64")
+    check.between(t, 0, len(alpha_bar) - 1, "t must lie between 0 and T - 1.", name="t")
     check.shape(x_t, x0.shape, "x_t must be shaped like x0.")
     ab = alpha_bar[t.long()].reshape(-1, 1, 1, 1)
     return loss, x_t, t, (x_t - ab.sqrt() * x0) / (1 - ab).sqrt()
@@ -304,10 +325,12 @@ def test_step_noise_and_time(student: Any) -> None:
     count = torch.bincount(t.long(), minlength=T).double()
     error = math.sqrt(n / T * (1 - 1 / T))
     symptom = "t must be uniform on 0 ... T-1: some steps come too often or too seldom."
-    check.between(count, n / T - 6 * error, n / T + 6 * error, symptom)
+    measured = f"times that a step came in {n} draws:"
+    check.between(count, n / T - 6 * error, n / T + 6 * error, symptom, name=measured)
     u = (t.double() - t.double().mean()) / t.double().std()
     symptom = "t must be drawn for each image on its own, not in order."
-    check.between((u[1:] * u[:-1]).mean(), -6 / math.sqrt(n), 6 / math.sqrt(n), symptom)
+    cross, bound = (u[1:] * u[:-1]).mean(), 6 / math.sqrt(n)
+    check.between(cross, -bound, bound, symptom, name="correlation of t with the next")
 
 
 @pytest.mark.task("training_step")
@@ -343,10 +366,17 @@ def test_step_returns_a_number(student: Any) -> None:
     for loss in losses:
         check.scalar(loss, "training_step must return the loss, one finite number.")
         symptom = "The loss comes back with its graph: return a plain number (item)."
-        check.that(not (isinstance(loss, Tensor) and loss.requires_grad), symptom)
-    check.that(len(model.seen) == 2, "The model must be called once in a step.")
+        check.that(
+            not (isinstance(loss, Tensor) and loss.requires_grad),
+            symptom,
+            got="a result attached to the graph",
+            expected="no graph",
+        )
+    calls = f"{len(model.seen)} calls in 2 steps"
+    symptom = "The model must be called once in a step."
+    check.that(len(model.seen) == 2, symptom, got=calls, expected="2 calls")
     symptom = "Two steps use the same noise: do not fix a seed."
-    check.that(not torch.equal(model.seen[0][0], model.seen[1][0]), symptom)
+    check.differ(model.seen[0][0], model.seen[1][0], symptom)
 
 
 @pytest.mark.task("training_step")
@@ -359,8 +389,8 @@ def test_steps_learn_with_adam(student: Any) -> None:
     with student.in_place(model):
         for _ in range(60):
             student.training_step(model, optimizer, x0, alpha_bar)
-    symptom = "60 steps do not train the model: its weight should have grown from 0 to about 3."
-    check.between(model.scale.item(), 2.4, 3.6, symptom)
+    symptom = "Training for 60 steps must make the model's weight grow from 0 to about 3."
+    check.between(model.scale.item(), 2.4, 3.6, symptom, name="weight")
 
 
 # ---------------------------------------------------------------- sample_images
@@ -396,9 +426,11 @@ def always(image: Tensor, alpha_bar: Tensor) -> Callable[[Tensor, Any], Tensor]:
 def told(spy: Spy, num_images: int, T: int) -> None:
     """The model must have been asked for T-1, ..., 0, with a (B,) tensor of whole numbers."""
     for _, t in spy.seen:
-        check.that(isinstance(t, Tensor), "The model must get t as a tensor, one number per image.")
+        symptom = "The model must get t as a tensor, one number per image."
+        check.that(isinstance(t, Tensor), symptom, got=check.show(t), expected="a tensor")
         check.shape(t, (num_images,), "The model must get t with shape (B,).")
-        check.that(not t.dtype.is_floating_point, "The model must get t as whole numbers.", got=t)
+        symptom = "The model must get t as whole numbers."
+        check.that(not t.dtype.is_floating_point, symptom, got=str(t.dtype), expected="torch.int64")
     due = [[k] * num_images for k in reversed(range(T))]
     symptom = "The model must be asked for t = T-1, ..., 1, 0, once for each."
     check.equal([t.tolist() for _, t in spy.seen], due, symptom)
@@ -424,7 +456,7 @@ def test_images_start_from_standard_normal_noise(student: Any) -> None:
     # variance 1 is 11 standard errors off in its fourth moment.
     spy = Spy(lambda x_t, t: torch.zeros_like(x_t))
     student.sample_images(spy, 2000, 2, torch.tensor([0.1, 0.2]))
-    check.that(spy.seen, "The model was never called.")
+    check.that(spy.seen, "The model was never called.", got="0 calls", expected="2 calls")
     start = check.shape(spy.seen[0][0], (2000, 1, 2, 2), "The start has the wrong shape.")
     check.standard_normal(start.flatten(1), "The start of the sampling")
 
@@ -463,7 +495,8 @@ def test_images_lie_in_the_range(student: Any) -> None:
     image = torch.tensor([[1.6, -1.4], [0.5, -0.5]]).reshape(1, 1, 2, 2)
     spy = Spy(always(image, alpha_bar_of(betas)))
     images = student.sample_images(spy, 3, 2, betas)
-    check.between(images, -1.0, 1.0, "The finished images must be clamped to [-1, 1].")
+    symptom = "The finished images must be clamped to [-1, 1]."
+    check.between(images, -1.0, 1.0, symptom, name="a pixel")
     symptom = "Values inside [-1, 1] must stay as they are: clamp, do not squeeze or shift."
     check.close(images, image.clamp(-1, 1).expand(3, 1, 2, 2), symptom, atol=2e-3)
 
@@ -474,10 +507,16 @@ def test_images_need_no_graph_and_differ(student: Any) -> None:
     first, second = (student.sample_images(spy, 2, 4, torch.full((4,), 0.1)) for _ in range(2))
     for images in (first, second):
         check.shape(images, (2, 1, 4, 4), "The result must have shape (num_images, C, size, size).")
-        check.between(images, -1.0, 1.0, "The finished images must lie in [-1, 1].")
+        symptom = "The finished images must lie in [-1, 1]."
+        check.between(images, -1.0, 1.0, symptom, name="a pixel")
     symptom = "Each step adds to a graph: sample without gradients (no_grad), or memory fills up."
-    check.that(not first.requires_grad and spy.graphs == 0, symptom)
-    check.that(not torch.equal(first, second), "Two calls give the same images: is a seed fixed?")
+    check.that(
+        not first.requires_grad and spy.graphs == 0,
+        symptom,
+        got="a result attached to the graph",
+        expected="no graph",
+    )
+    check.differ(first, second, "Two calls give the same images: is a seed fixed?")
     torch.manual_seed(4)
     third = student.sample_images(spy, 2, 4, torch.full((4,), 0.1))
     torch.manual_seed(4)
@@ -497,7 +536,8 @@ def test_cosine_any_length(student: Any, T: int, s: float) -> None:
     symptom = "beta_t must be 1 - f(t + 1) / f(t), f(u) = cos^2((u / T + s) / (1 + s) pi / 2)."
     # Some cut the smallest betas at 1e-4, which changes nothing that matters.
     check.close(betas[:-1], due[:-1].clamp(max=0.999), symptom, rtol=2e-3, atol=1e-4)
-    check.between(betas[-1], 0.99, 0.9999, "The last beta must be cut to 0.999.")
+    symptom = "The last beta must be cut to 0.999."
+    check.between(betas[-1], 0.99, 0.9999, symptom, name="last beta")
 
 
 @pytest.mark.task("cosine_beta_schedule")
@@ -507,8 +547,10 @@ def test_cosine_of_the_default(student: Any) -> None:
     check.close(one, two, "By default s must be 0.008.")
     alpha_bar = alpha_bar_of(one.double())
     symptom = "alpha_bar must fall at every step and stay above 0."
-    check.between(alpha_bar[1:] / alpha_bar[:-1], 1e-6, 0.9999, symptom)
-    check.between(alpha_bar[0], 0.985, 0.995, "With 20 steps alpha_bar must begin near 0.99.")
+    ratios = alpha_bar[1:] / alpha_bar[:-1]
+    check.between(ratios, 1e-6, 0.9999, symptom, name="alpha_bar over the one before it:")
+    symptom = "With 20 steps alpha_bar must begin near 0.99."
+    check.between(alpha_bar[0], 0.985, 0.995, symptom, name="first alpha_bar")
 
 
 # ---------------------------------------------------------------- ddim_step
@@ -533,7 +575,13 @@ def test_ddim_without_chance(student: Any) -> None:
     ab_t, ab_prev = torch.tensor(0.3), torch.tensor(0.6)
     first, second = (student.ddim_step(x_t, eps, ab_t, ab_prev) for _ in range(2))
     check.shape(first, (3, 2), "The result has the shape of x_t.")
-    check.that(torch.equal(first, second), "With eta = 0 two calls must agree.")
+    symptom = "With eta = 0 two calls must agree."
+    check.that(
+        torch.equal(first, second),
+        symptom,
+        got=f"second call {check.show(second)}",
+        expected=f"as the first, {check.show(first)}",
+    )
     clean = student.ddim_step(x_t, torch.zeros(3, 2), ab_t, ab_prev)
     symptom = "With eta = 0 and eps = 0 the step must only scale x_t, by sqrt(ab_prev / ab_t)."
     check.close(clean, x_t * 2**0.5, symptom)

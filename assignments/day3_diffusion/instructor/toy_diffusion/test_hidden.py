@@ -100,12 +100,13 @@ def tolerance(dtype: torch.dtype) -> dict[str, float]:
 def batched_time(t: Any, due: Tensor) -> None:
     """The model must be told the step of each example, as whole numbers."""
     symptom = "The model must get t as a tensor, one number for each example."
-    check.that(isinstance(t, Tensor), symptom)
+    check.that(isinstance(t, Tensor), symptom, got=check.show(t), expected="a tensor")
     check.shape(t, due.shape, "The model must get t with shape (B,): one number for each example.")
     check.that(
         not t.dtype.is_floating_point,
         "The model must get t as whole numbers (a long tensor), not scaled or converted.",
-        got=t,
+        got=str(t.dtype),
+        expected="torch.int64",
     )
     check.equal(t.tolist(), due.tolist(), "The model must get the very t of each example.")
 
@@ -181,10 +182,19 @@ def test_q_sample_gradient_in_float64(student: Any) -> None:
     got = student.q_sample(x0, t, noise, alpha_bar)
     ab = alpha_bar[t][:, None]
     due = (ab.sqrt() * x0 + (1 - ab).sqrt() * noise).detach()
-    check.close(got, due, "x_t loses precision in float64.", rtol=1e-9, atol=1e-12)
+    check.close(
+        got,
+        due,
+        "In float64 x_t is wrong: is a number rounded to float32 on the way?",
+        rtol=1e-9,
+        atol=1e-12,
+    )
     g_x0, g_noise = check.gradient((a * got).sum(), [x0, noise])
-    check.close(g_x0, a * ab.sqrt(), "The gradient with respect to x0 must be sqrt(ab).")
-    check.close(g_noise, a * (1 - ab).sqrt(), "The gradient of the noise must be sqrt(1 - ab).")
+    weighted = "gradient, times a weight:"
+    symptom = "The gradient with respect to x0 must be sqrt(ab)."
+    check.close(g_x0, a * ab.sqrt(), symptom, name=weighted)
+    symptom = "The gradient of the noise must be sqrt(1 - ab)."
+    check.close(g_noise, a * (1 - ab).sqrt(), symptom, name=weighted)
 
 
 @pytest.mark.task("q_sample")
@@ -224,7 +234,7 @@ def test_embedding_has_the_frequencies(student: Any, dim: int, max_period: int) 
     t = torch.tensor([0, 1, 2, 5, 17, 60, 61, 400])
     e = student.timestep_embedding(t, dim, max_period=max_period)
     check.shape(e, (8, dim), "timestep_embedding must give one row of dim numbers for each t.")
-    check.that(e.dtype == torch.float32, "The embedding of a long t must be float32.", got=e)
+    check.dtype(e, torch.float32, "The embedding of a long t must be float32.")
     gap = (t[:, None] - t[None, :]).double()
 
     def test(w: Tensor) -> None:
@@ -259,11 +269,14 @@ def test_embedding_tells_neighbors_apart(student: Any) -> None:
     t = torch.arange(1000)
     e = check.shape(student.timestep_embedding(t, 32), (1000, 32))
     near = (e[1:] - e[:-1]).norm(dim=1)
-    check.between(near, 0.5, 3.0, "Neighboring steps look the same: keep t as it is, 0, 1, 2, ...")
-    check.between(e.abs().max(), 0.9, 1.0001, "The numbers must be sines and cosines: within ±1.")
+    symptom = "Neighboring steps are too near or too far apart: keep t as it is, 0, 1, 2, ..."
+    check.between(near, 0.5, 3.0, symptom, name="distance")
+    symptom = "The numbers must be sines and cosines: within ±1."
+    check.between(e.abs().max(), 0.9, 1.0001, symptom, name="largest size")
     # Slow columns order all the steps: no two distant steps may look alike.
     far = torch.cdist(e[::50], e[::50]) + 10 * torch.eye(20)
-    check.between(far.min(), 1.5, 20.0, "Two distant steps have nearly the same embedding.")
+    symptom = "Two distant steps have nearly the same embedding."
+    check.between(far.min(), 1.5, 20.0, symptom, name="smallest distance")
 
 
 # ---------------------------------------------------------------- diffusion_loss
@@ -343,7 +356,12 @@ def test_loss_draws_fresh_noise(student: Any) -> None:
         check.scalar(student.diffusion_loss(spy, torch.zeros(2, 2), t, alpha_bar)) for _ in range(2)
     )
     symptom = "Two calls use the same noise: do not fix a seed or keep the noise."
-    check.that(abs(float(first - second)) > 1e-7, symptom)
+    check.that(
+        abs(float(first - second)) > 1e-7,
+        symptom,
+        got=f"the loss {check.show(first)} twice",
+        expected="another loss at each call",
+    )
     torch.manual_seed(5)
     third = student.diffusion_loss(spy, torch.zeros(2, 2), t, alpha_bar)
     torch.manual_seed(5)
@@ -357,7 +375,10 @@ def test_loss_draws_fresh_noise(student: Any) -> None:
 def test_loss_given_noise_of_zeros(student: Any) -> None:
     alpha_bar, x0, t = alpha_bar_of(betas_of()), torch.randn(3, 2), torch.tensor([2, 5, 8])
     loss = student.diffusion_loss(Spy(silent), x0, t, alpha_bar, noise=torch.zeros(3, 2))
-    check.close(loss, 0.0, "Noise of zeros was given, but other noise was used.")
+    symptom = (
+        "With noise of zeros and a model that answers 0 the loss must be 0: is other noise used?"
+    )
+    check.close(loss, 0.0, symptom)
     spy = Spy(lambda x_t, t: torch.full_like(x_t, 2.0))
     loss = student.diffusion_loss(spy, x0, t, alpha_bar, noise=torch.zeros(3, 2))
     check.close(loss, 4.0, "With noise of zeros and a model that answers 2 the loss must be 4.")
@@ -371,7 +392,7 @@ def test_loss_gradient_of_the_model(student: Any, dtype: torch.dtype) -> None:
     x0, noise = torch.randn(4, 4, dtype=dtype), torch.randn(4, 4, dtype=dtype)
     t, model = torch.tensor([1, 3, 3, 10]), Linear(0.7, dtype)
     loss = check.scalar(student.diffusion_loss(model, x0, t, alpha_bar, noise=noise))
-    check.that(loss.dtype == dtype, "The loss must have the dtype of x0.", got=str(loss.dtype))
+    check.dtype(loss, dtype, "The loss must have the dtype of x0.")
     (got,) = check.gradient(loss, [model.scale])
 
     def test(x_t: Tensor) -> None:
@@ -390,11 +411,11 @@ def test_loss_is_a_mean(student: Any) -> None:
     alpha_bar, t = alpha_bar_of(betas_of()), torch.tensor([2, 7, 11])
     x0, noise, spy = torch.randn(3, 4), torch.randn(3, 4), Spy(silent)
     one = check.scalar(student.diffusion_loss(spy, x0, t, alpha_bar, noise=noise))
-    check.that(one > 0, "The loss must be positive here.", got=one)
+    check.that(one > 0, "The loss must be positive here.", got=one, expected="above 0")
     more = student.diffusion_loss(spy, x0.repeat(2, 1), t.repeat(2), alpha_bar, noise.repeat(2, 1))
-    check.close(more, one, "The loss grows with the batch: it must be a mean.")
+    check.close(more, one, "Each example twice must not change the loss: it must be a mean.")
     wide = student.diffusion_loss(spy, x0.repeat(1, 3), t, alpha_bar, noise=noise.repeat(1, 3))
-    check.close(wide, one, "The loss grows with the number of features: it must be a mean.")
+    check.close(wide, one, "Each feature three times must not change the loss: it must be a mean.")
 
 
 # ---------------------------------------------------------------- predict_x0
@@ -420,11 +441,20 @@ def test_predict_x0_gradient_in_float64(student: Any) -> None:
     ab = alpha_bar[t][:, None].expand(6, 6)
     got = student.predict_x0(x_t, t, eps, alpha_bar)
     due = ((x_t - (1 - ab).sqrt() * eps) / ab.sqrt()).detach()
-    check.close(got, due, "x0 loses precision in float64.", rtol=1e-9, atol=1e-12)
+    check.close(
+        got,
+        due,
+        "In float64 x0 is wrong: is a number rounded to float32 on the way?",
+        rtol=1e-9,
+        atol=1e-12,
+    )
     g_x, g_eps = check.gradient((a * got).sum(), [x_t, eps])
-    check.close(g_x, a / ab.sqrt(), "The gradient with respect to x_t must be 1 / sqrt(ab).")
+    weighted = "gradient, times a weight:"
+    symptom = "The gradient with respect to x_t must be 1 / sqrt(ab)."
+    check.close(g_x, a / ab.sqrt(), symptom, name=weighted)
     due = -a * (1 - ab).sqrt() / ab.sqrt()
-    check.close(g_eps, due, "The gradient with respect to eps must be -sqrt(1 - ab) / sqrt(ab).")
+    symptom = "The gradient with respect to eps must be -sqrt(1 - ab) / sqrt(ab)."
+    check.close(g_eps, due, symptom, name=weighted)
 
 
 @pytest.mark.task("predict_x0")
@@ -441,7 +471,8 @@ def test_predict_x0_of_nearly_pure_noise(student: Any) -> None:
 
 def spread(var: Any, like: Tensor) -> Tensor:
     """A variance for each element, from one for each example or for each element."""
-    check.that(isinstance(var, Tensor), "var must be a tensor.")
+    symptom = "var must be a tensor."
+    check.that(isinstance(var, Tensor), symptom, got=check.show(var), expected="a tensor")
     if var.dim() == 1 and var.shape[0] == like.shape[0]:
         var = tall(var, like)
     try:
@@ -606,7 +637,12 @@ def test_last_step_is_the_mean(student: Any, size: tuple[int, ...], T: int) -> N
     check.shape(first, size, "The result has the shape of x_t.")
     second = student.p_sample(Spy(lambda x_t, t: eps), x, 0, betas)
     symptom = "At t = 0 two calls differ: no noise may be added in the last step."
-    check.that(torch.equal(first, second), symptom)
+    check.that(
+        torch.equal(first, second),
+        symptom,
+        got=f"second call {check.show(second)}",
+        expected=f"as the first, {check.show(first)}",
+    )
 
     def test(schedule: tuple[Tensor, Tensor]) -> None:
         due = step_mean(x, eps, 0, betas, schedule)
@@ -675,9 +711,9 @@ def test_step_draws_fresh_noise(student: Any) -> None:
     x, betas, spy = torch.zeros(3, 2), betas_of(), Spy(silent)
     first, second = (student.p_sample(spy, x, 8, betas) for _ in range(2))
     check.shape(first, (3, 2), "The result has the shape of x_t.")
-    check.between(first, -9.0, 9.0, "From x = 0 and eps = 0 a step must give small, finite noise.")
-    symptom = "Two steps use the same noise: do not fix a seed or keep it."
-    check.that(not torch.equal(first, second), symptom)
+    symptom = "From x = 0 and eps = 0 a step must give small, finite noise."
+    check.between(first, -9.0, 9.0, symptom, name="a number of the result")
+    check.differ(first, second, "Two steps use the same noise: do not fix a seed or keep it.")
     torch.manual_seed(3)
     third = student.p_sample(spy, x, 8, betas)
     torch.manual_seed(3)
@@ -719,10 +755,10 @@ def test_steps_rebuild_a_gaussian(student: Any) -> None:
         mean, var = law
         error = math.sqrt(var / (2 * n))
         symptom = "With the best possible eps, 12 steps must lead from noise to the data's mean."
-        check.between(x.mean(), mean - 7 * error, mean + 7 * error, symptom)
+        check.between(x.mean(), mean - 7 * error, mean + 7 * error, symptom, name="mean")
         symptom = "With the best possible eps, 12 steps must lead to the data's variance."
         error = var * math.sqrt(1 / n)
-        check.between(x.var(), var - 7 * error, var + 7 * error, symptom)
+        check.between(x.var(), var - 7 * error, var + 7 * error, symptom, name="variance")
 
     with_any(laws(), test)
 
@@ -764,7 +800,7 @@ def test_loop_starts_from_standard_normal_noise(student: Any) -> None:
     # scale is more than 20 standard errors off in variance or fourth moment.
     spy = Spy(silent)
     student.p_sample_loop(spy, (8000, 2), betas_of(2))
-    check.that(spy.seen, "The loop never called the model.")
+    check.that(spy.seen, "The loop never called the model.", got="0 calls", expected="2 calls")
     start = check.shape(spy.seen[0][0], (8000, 2), "The start has another shape than asked for.")
     check.standard_normal(start, "The start of the loop")
 
@@ -799,8 +835,8 @@ def test_loop_chains_the_steps(student: Any) -> None:
         check.that(
             _same_law(slope, shift, std, *own, n, size),
             f"The state after t = {t} is not p_sample of the state before it.",
-            got=f"x -> {slope:.4f} x, std {std:.4f}",
-            expected=f"x -> {due:.4f} x, std {stds[0]:.4f}",
+            got=f"x -> {slope:.4f} x + {shift:.4f}, standard deviation {std:.4f}",
+            expected=f"x -> {due:.4f} x + 0, standard deviation {stds[0]:.4f}",
         )
 
 
@@ -833,7 +869,12 @@ def test_loop_builds_no_graph(student: Any) -> None:
     model = Scaled()
     x = check.shape(student.p_sample_loop(model, (4, 2), betas_of(5)), (4, 2))
     symptom = "Each step adds to a graph: sample without gradients (no_grad), or memory fills up."
-    check.that(not x.requires_grad and model.graphs == 0, symptom)
+    check.that(
+        not x.requires_grad and model.graphs == 0,
+        symptom,
+        got="a result attached to the graph",
+        expected="no graph",
+    )
 
 
 @pytest.mark.task("p_sample_loop")
@@ -842,8 +883,9 @@ def test_loop_makes_other_samples_each_time(student: Any) -> None:
     betas, spy = betas_of(4), Spy(lambda x_t, t: 0.1 * x_t)
     first, second = (student.p_sample_loop(spy, (4, 1, 4, 4), betas) for _ in range(2))
     check.shape(first, (4, 1, 4, 4), "Images must come out in the shape that was asked for.")
-    check.between(first, -99.0, 99.0, "The samples must be finite.")
-    check.that(not torch.equal(first, second), "Two loops give the same samples: is a seed fixed?")
+    symptom = "The samples must be finite and not huge."
+    check.between(first, -99.0, 99.0, symptom, name="a number of the samples")
+    check.differ(first, second, "Two loops give the same samples: is a seed fixed?")
     torch.manual_seed(9)
     third = student.p_sample_loop(spy, (4, 1, 4, 4), betas)
     torch.manual_seed(9)

@@ -59,19 +59,20 @@ def step(student: Any, model: nn.Module, x_t: Tensor, t: Tensor, mask_id: int, T
     return step_with(student, model, x_t, t, mask_id, T)[0]
 
 
-def z_test(value: float, due: float, error: float, symptom: str) -> None:
+def z_test(value: float, due: float, error: float, symptom: str, name: str) -> None:
     check.that(
         abs(value - due) <= Z * error,
         symptom,
-        got=f"{value:.4g}",
-        expected=f"{due:.4g} ± {Z * error:.2g}",
+        got=f"{name} {value:.4g}",
+        expected=f"{name} {due:.4g} ± {Z * error:.2g}",
     )
 
 
 def coin_rate(hits: Tensor, p: float, symptom: str) -> None:
     """Pass when the hits come with probability p; `hits` is a bool tensor of independent coins."""
     n = hits.numel()
-    z_test(float(hits.double().mean()), p, math.sqrt(p * (1 - p) / n), symptom)
+    error = math.sqrt(p * (1 - p) / n)
+    z_test(float(hits.double().mean()), p, error, symptom, f"share among {n:,}:")
 
 
 def independent_coins(hits: Tensor, p: Tensor, what: str) -> None:
@@ -84,25 +85,29 @@ def independent_coins(hits: Tensor, p: Tensor, what: str) -> None:
     e = ((hits.double() - p) / (p * (1 - p)).sqrt()).double()
     kurtosis = float(((1 - 6 * p * (1 - p)) / (p * (1 - p))).mean())
     root = math.sqrt(n * length)
-    z_test(float(e.mean()), 0.0, 1 / root, f"{what} has the wrong rate (shown: off by, in sd).")
+    off = "mean of (hit - p) / deviation"
+    z_test(float(e.mean()), 0.0, 1 / root, f"{what} has the wrong rate.", f"{off}:")
     worst = int(e.mean(0).abs().argmax())
     z_test(
         float(e.mean(0)[worst]),
         0.0,
         1 / math.sqrt(n),
         f"{what} has a rate that depends on the position: is the probability one per row?",
+        f"{off} at position {worst}:",
     )
     z_test(
         float((e[1:] * e[:-1]).mean()),
         0.0,
         1 / math.sqrt((n - 1) * length),
         f"{what} falls together in neighboring rows: draw a coin for each token of each row.",
+        "correlation of rows",
     )
     z_test(
         float((e * e.roll(1, 1)).mean()),
         0.0,
         1 / root,
         f"{what} falls together at neighboring positions: draw a coin for each token.",
+        "correlation of positions",
     )
     sums = e.sum(1).pow(2) / length
     z_test(
@@ -110,6 +115,7 @@ def independent_coins(hits: Tensor, p: Tensor, what: str) -> None:
         1.0,
         math.sqrt((2 + kurtosis / length) / n),
         f"{what} is not independent inside a row: neither one coin per row nor a fixed number.",
+        "variance of the hits in a row, over that of independent coins:",
     )
 
 
@@ -169,7 +175,7 @@ def test_q_sample_square(student: Any) -> None:
     t = torch.where(torch.arange(n) % 2 == 0, 1, 7)
     x0 = torch.randint(0, 3, (n, n))
     x_t = check.shape(student.q_sample_discrete(x0=x0, t=t, mask_id=3, T=T), (n, n))
-    symptom = "With as many rows as positions the rate follows the position: t belongs to the row."
+    symptom = "With as many rows as positions a row has the wrong rate: t belongs to the row."
     coin_rate(x_t[t == 1] == 3, 0.2, symptom)
     coin_rate(x_t[t == 7] == 3, 0.8, symptom)
 
@@ -183,7 +189,7 @@ def test_q_sample_any_mask(student: Any, mask_id: int) -> None:
     before = x0.clone()
     t = torch.randint(0, 4, (1500,))
     x_t = check.shape(student.q_sample_discrete(x0=x0, t=t, mask_id=mask_id, T=5), (1500, 5))
-    check.that(x_t.dtype == torch.long, "Tokens stay long integers.", got=str(x_t.dtype))
+    check.dtype(x_t, torch.long, "Tokens stay long integers.")
     kept = x_t != mask_id
     check.equal(x_t[kept], x0[kept], "A token that is not masked must stay what it was.")
     coin_rate(~kept[t == 3], 0.8, f"With mask_id = {mask_id} the mask rate at t = 3, T = 5 is off.")
@@ -192,7 +198,7 @@ def test_q_sample_any_mask(student: Any, mask_id: int) -> None:
         coin_rate(
             ~kept[(x0 == token) & (t == 1)[:, None]],
             0.4,
-            "Some tokens are masked more often than others: the coin ignores the token.",
+            f"Of the tokens {token} a wrong share is masked at t = 1: the coin ignores the token.",
         )
 
 
@@ -204,8 +210,10 @@ def test_q_sample_is_fresh(student: Any) -> None:
     first, second = (student.q_sample_discrete(x0=x0, t=t, mask_id=1, T=10) for _ in range(2))
     for x_t in (first, second):
         coin_rate(check.shape(x_t, (20, 10)) == 1, 0.5, "Half of the tokens are masked at p = 1/2.")
-        check.that(bool(((x_t == 0) | (x_t == 1)).all()), "A token became something else.")
-    check.that(not torch.equal(first, second), "Two calls mask the same places: is a seed set?")
+        other = x_t[(x_t != 0) & (x_t != 1)]
+        symptom = "A token became something else than the mask."
+        check.that(not other.numel(), symptom, got=other, expected="0 or the mask, 1")
+    check.differ(first, second, "Two calls mask the same places: is a seed set?")
 
 
 @pytest.mark.task("q_sample_discrete")
@@ -218,7 +226,9 @@ def test_q_sample_last_level(student: Any, batch: int, length: int, T: int) -> N
     check.equal(x_t, due, "At t = T - 1 every token must be masked, in every row.")
     x0 = torch.randint(0, 3, (40, 5))  # all 200 are masked at p = 1/8 with probability 1e-180
     x_t = student.q_sample_discrete(x0=x0, t=torch.zeros(40, dtype=torch.long), mask_id=7, T=8)
-    check.that(bool((check.shape(x_t, (40, 5)) == x0).any()), "At t = 0 most tokens must stay.")
+    same = check.shape(x_t, (40, 5)) == x0
+    symptom = "At t = 0 most tokens must stay."
+    check.that(bool(same.any()), symptom, got="0 tokens stay", expected="about 175 of 200")
 
 
 # ---------------------------------------------------------------- Denoiser.forward
@@ -241,6 +251,13 @@ def moved(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).detach().abs().amax(-1)
 
 
+NO_CHANGE, A_CHANGE = "no change in the logits", "a change at every position"
+
+
+def largest(change: Tensor) -> str:
+    return f"a change of {change.max():.3g}"
+
+
 @pytest.mark.task("forward")
 @pytest.mark.parametrize("size", [*SIZES, (8, 8, 8)], ids=[*SIZE_NAMES, "all_eight"])
 def test_forward_sizes(student: Any, size: tuple[int, int, int]) -> None:
@@ -248,8 +265,15 @@ def test_forward_sizes(student: Any, size: tuple[int, int, int]) -> None:
     model = denoiser(student, V)
     logits = repeatable(model, torch.randint(0, V, (batch, length)), torch.arange(batch))
     check.shape(logits, (batch, length, V), "forward gives logits of shape (B, L, vocab_size).")
-    check.that(bool((logits != logits[:1, :1, :1]).any()), "All logits are the same number.")
-    check.that(bool(torch.isfinite(logits).all()), "The logits are not finite.")
+    check.that(
+        bool((logits != logits[:1, :1, :1]).any()),
+        "All logits are the same number.",
+        got=f"{logits[0, 0, 0]:.6g} everywhere",
+        expected="different logits",
+    )
+    infinite = logits[~torch.isfinite(logits)]
+    symptom = "The logits are not finite."
+    check.that(not infinite.numel(), symptom, got=infinite, expected="finite numbers")
 
 
 @pytest.mark.task("forward")
@@ -258,12 +282,30 @@ def test_forward_unbounded(student: Any) -> None:
     model.load_state_dict({name: 4 * value for name, value in model.state_dict().items()})
     logits = repeatable(model, torch.randint(0, 7, (6, 9)), torch.arange(6)).detach()
     softmax = "The logits of a position sum to 1: no softmax, the losses take it themselves."
-    check.that(not torch.allclose(logits.sum(-1), torch.ones(6, 9), atol=1e-3), softmax)
-    check.that(bool((logits < 0).any()), "Logits may be negative: no ReLU, sigmoid or softmax.")
-    check.that(bool((logits > 0).any()), "Logits may be positive: return the head's output.")
+    sums = logits.sum(-1)
+    check.that(
+        not torch.allclose(sums, torch.ones(6, 9), atol=1e-3),
+        softmax,
+        got=f"sums of the logits {check.show(sums)}",
+        expected="any real numbers",
+    )
+    check.that(
+        bool((logits < 0).any()),
+        "Logits may be negative: no ReLU, sigmoid or softmax.",
+        got=f"{logits.min():.3g} is the lowest logit",
+        expected="some below 0",
+    )
+    check.that(
+        bool((logits > 0).any()),
+        "Logits may be positive: return the head's output.",
+        got=f"{logits.max():.3g} is the highest logit",
+        expected="some above 0",
+    )
     check.that(
         bool((logits.abs() > 1.01).any()),
         "The logits are squeezed into [-1, 1]: no tanh, no sigmoid.",
+        got=f"{logits.abs().max():.3g} is the largest size",
+        expected="some beyond 1.01",
     )
 
 
@@ -278,8 +320,10 @@ def test_forward_rows_are_independent(student: Any, square: bool) -> None:
     other[1] = 6
     change = moved(check.shape(model(other, t), (batch, length, 7)), logits)
     rest = [row for row in range(batch) if row != 1]
-    check.that(change[rest].max() < 1e-5, "A row's logits depend on the tokens of other rows.")
-    check.that(bool((change[1] > 1e-6).all()), "A row's logits do not follow its tokens.")
+    symptom = "A row's logits depend on the tokens of other rows."
+    check.that(change[rest].max() < 1e-5, symptom, got=largest(change[rest]), expected=NO_CHANGE)
+    symptom = "A row's logits do not follow its tokens."
+    check.that(bool((change[1] > 1e-6).all()), symptom, got=NO_CHANGE, expected=A_CHANGE)
 
 
 @pytest.mark.task("forward")
@@ -292,14 +336,13 @@ def test_forward_time_belongs_to_the_row(student: Any, square: bool) -> None:
     later = t.clone()
     later[2] = 9
     change = moved(check.shape(model(tokens, later), (batch, length, 7)), logits)
-    check.that(change.max() > 1e-6, "The logits do not depend on t: add embed_time(t).")
-    check.that(
-        bool((change[2] > 1e-6).all()), "In a row some positions do not see the row's noise level."
-    )
+    symptom = "The logits do not depend on t: add embed_time(t)."
+    check.that(change.max() > 1e-6, symptom, got=NO_CHANGE, expected=A_CHANGE)
+    symptom = "In a row some positions do not see the row's noise level."
+    check.that(bool((change[2] > 1e-6).all()), symptom, got=NO_CHANGE, expected=A_CHANGE)
     rest = [row for row in range(batch) if row != 2]
-    check.that(
-        change[rest].max() < 1e-5, "A row's logits depend on t of another row: [:, None, :]."
-    )
+    symptom = "A row's logits depend on t of another row: [:, None, :]."
+    check.that(change[rest].max() < 1e-5, symptom, got=largest(change[rest]), expected=NO_CHANGE)
 
 
 @pytest.mark.task("forward")
@@ -312,10 +355,15 @@ def test_forward_positions_belong_to_the_column(student: Any, square: bool) -> N
     check.that(
         moved(logits[:, :1], logits[:, 1:]).min() > 1e-6,
         "Positions of equal tokens have equal logits: add the position embedding.",
+        got="the same logits at two positions",
+        expected="other logits at each",
     )
+    apart = moved(logits[:1], logits[1:]).max()
     check.that(
-        moved(logits[:1], logits[1:]).max() < 1e-5,
+        apart < 1e-5,
         "Equal rows have different logits: the position is the index in the row, not of the row.",
+        got=f"{apart:.3g} between two rows",
+        expected="the same logits",
     )
 
 
@@ -332,6 +380,8 @@ def test_forward_every_position_reaches_every_position(student: Any) -> None:
         check.that(
             not deaf,
             f"Position {deaf[:1]} does not see position {position}: look at both sides.",
+            got=f"no change at {len(deaf)} of 7 positions",
+            expected="a change at each",
         )
 
 
@@ -343,11 +393,18 @@ def test_forward_gradient(student: Any) -> None:
     named = [(n, p) for n, p in model.named_parameters() if n.startswith(provided)]
     weights = torch.randn(8, 9, 7)
     if not named:
-        check.that(logits.requires_grad, "No gradient flows from the logits to the weights.")
+        check.that(
+            logits.requires_grad,
+            "No gradient flows from the logits to the weights.",
+            got="logits without a graph",
+            expected="logits attached to the graph",
+        )
         return
     grads = check.gradient((logits * weights).sum(), [p for _, p in named], allow_unused=True)
     for (name, _), grad in zip(named, grads, strict=True):
-        check.that(bool((grad != 0).any()), f"The layer of {name} gets no gradient: is it used?")
+        symptom = f"The layer of {name} gets no gradient: is it used?"
+        used = bool((grad != 0).any())
+        check.that(used, symptom, got="a gradient of 0 everywhere", expected="another somewhere")
 
 
 @pytest.mark.task("forward")
@@ -356,11 +413,7 @@ def test_forward_float64(student: Any) -> None:
     model.double()
     logits = model(torch.randint(0, 7, (2, 5)), torch.tensor([1, 4]))
     check.shape(logits, (2, 5, 7))
-    check.that(
-        logits.dtype == torch.float64,
-        "A model in float64 must give float64.",
-        got=str(logits.dtype),
-    )
+    check.dtype(logits, torch.float64, "A model in float64 must give float64.")
 
 
 # ---------------------------------------------------------------- discrete_diffusion_loss
@@ -369,6 +422,10 @@ def test_forward_float64(student: Any) -> None:
 def clean(size: tuple[int, int, int]) -> Tensor:
     """Tokens 0 ... V - 2; the mask is V - 1."""
     return torch.randint(0, size[2] - 1, size[:2])
+
+
+def positive(loss: Any, symptom: str) -> None:
+    check.that(check.scalar(loss) > 0, symptom, got=loss, expected="above 0")
 
 
 def due_loss(logits: Tensor, x0: Tensor, masked: Tensor) -> Tensor:
@@ -387,7 +444,8 @@ def test_loss_sizes(student: Any, size: tuple[int, int, int]) -> None:
             model=model, x0=x0, t=level, mask_id=size[2] - 1, T=9
         )
         loss = check.scalar(loss, "The loss must be one finite number.")
-        check.that(len(model.asked) == 1, "Call the model once.", got=f"{len(model.asked)} calls")
+        calls = f"{len(model.asked)} calls"
+        check.that(len(model.asked) == 1, "Call the model once.", got=calls, expected="1 call")
         masked = check.shape(model.asked[0][0], size[:2], "The model gets x_t.") == size[2] - 1
         due = due_loss(model.logits.detach(), x0, masked)
         check.close(
@@ -416,6 +474,8 @@ def test_loss_mean_over_all_masked_tokens(student: Any) -> None:
     check.that(
         torch.allclose(loss, due, rtol=1e-4) or not torch.allclose(loss, rows, rtol=1e-4),
         "You averaged in each row and then over the rows: every masked token counts the same.",
+        got=loss,
+        expected=due,
     )
     check.close(loss, due, "The loss is not the mean over all masked tokens of the batch.")
 
@@ -427,12 +487,13 @@ def test_loss_what_the_model_is_asked(student: Any) -> None:
     model = Guesser(torch.zeros(8, 5))
     before = x0.clone()
     loss = student.discrete_diffusion_loss(model=model, x0=x0, t=t, mask_id=4, T=12)
-    check.that(check.scalar(loss) > 0, "The loss of a model that is not sure is above 0.")
-    check.that(len(model.asked) == 1, "Call the model once.", got=f"{len(model.asked)} calls")
+    positive(loss, "The loss of a model that is not sure is above 0.")
+    calls = f"{len(model.asked)} calls"
+    check.that(len(model.asked) == 1, "Call the model once.", got=calls, expected="1 call")
     x_t, asked_t = model.asked[0]
     check.equal(asked_t, t, "The model must get the t of the corruption, as it is.")
     check.shape(x_t, (30, 8), "The model gets x_t.")
-    check.that(not torch.equal(x_t, x0), "The model sees the clean tokens: it must get x_t.")
+    check.differ(x_t, x0, "The model sees the clean tokens: it must get x_t.")
     check.unchanged([before], [x0])
 
 
@@ -444,7 +505,7 @@ def test_loss_corrupts_at_its_level(student: Any) -> None:
         t = torch.full((1500,), level)
         model = Guesser(torch.zeros(4, 5))
         loss = student.discrete_diffusion_loss(model=model, x0=x0, t=t, mask_id=4, T=T)
-        check.that(check.scalar(loss) > 0, "The loss of a model that is not sure is above 0.")
+        positive(loss, "The loss of a model that is not sure is above 0.")
         coin_rate(
             check.shape(model.asked[-1][0], (1500, 4)) == 4,
             (level + 1) / T,
@@ -481,7 +542,7 @@ def test_loss_without_any_mask(student: Any) -> None:
         mask_id=4,
         T=50,
     )
-    check.that(check.scalar(everything) > 0, "With masks the loss of a poor model is above 0.")
+    positive(everything, "With masks the loss of a poor model is above 0.")
     # Each of the 12 calls leaves both tokens visible with probability 0.96.
     for _ in range(12):
         model = Guesser(torch.randn(2, 5))
@@ -496,6 +557,8 @@ def test_loss_without_any_mask(student: Any) -> None:
             isinstance(loss, Tensor) and loss.requires_grad,
             "Where no token is masked the loss must still be attached to the graph: the training "
             "loop calls backward on it.",
+            got="a loss without a graph",
+            expected="a loss attached to the graph",
         )
 
 
@@ -558,7 +621,12 @@ def test_step_draws_from_the_model(student: Any, mask_id: int) -> None:
     p = logits.softmax(-1)
     for position in range(length):
         if bool((got[:, position] == p[position].argmax()).all()):
-            raise check.Mismatch("You took the likeliest token: draw one from the softmax.")
+            best = int(p[position].argmax())
+            raise check.Mismatch(
+                "You took the likeliest token: draw one from the softmax.",
+                f"token {best} {n:,} times of {n:,}",
+                f"with probability {p[position, best]:.3g} only",
+            )
         for token in range(V):
             if token != mask_id:
                 coin_rate(
@@ -577,7 +645,9 @@ def test_step_never_draws_the_mask(student: Any) -> None:
     logits[:, 3] = 3.0
     x_t = torch.full((n, 4), 3)
     got = step(student, Guesser(logits), x_t, torch.full((n,), 2), 3, 9)
-    coin_rate(got != 3, 1 / 3, "Too few tokens are revealed: the mask is drawn like a token.")
+    coin_rate(
+        got != 3, 1 / 3, "A wrong share of tokens is revealed: is the mask drawn like a token?"
+    )
 
 
 @pytest.mark.task("ancestral_step")
@@ -600,11 +670,11 @@ def test_step_tokens_are_drawn_one_by_one(student: Any) -> None:
     n = 3000
     x_t = torch.full((n, 4), 2)
     got = step(student, Guesser(torch.zeros(4, 3)), x_t, torch.zeros(n, dtype=torch.long), 2, 4)
-    same = "Tokens are drawn together: a draw for each position of each row."
+    same = "Neighbors agree too often or too seldom: draw each position of each row on its own."
     coin_rate(got[:, 1:] == got[:, :-1], 0.5, same)
     coin_rate(got[1:] == got[:-1], 0.5, same)
     again = step(student, Guesser(torch.zeros(4, 3)), x_t, torch.zeros(n, dtype=torch.long), 2, 4)
-    check.that(not torch.equal(got, again), "Two calls draw the same tokens: is a seed set?")
+    check.differ(got, again, "Two calls draw the same tokens: is a seed set?")
 
 
 @pytest.mark.task("ancestral_step")
@@ -616,9 +686,15 @@ def test_step_coin_and_token_are_independent(student: Any) -> None:
     x_t = torch.full((n, 4), 3)
     got = step(student, Guesser(logits.expand(4, 4)), x_t, torch.full((n,), 1), 3, 6)
     shown = got[got != 3]
-    check.that(shown.numel() > 4000, "Too few tokens are revealed at t = 1.", got=shown.numel())
+    check.that(
+        shown.numel() > 4000,
+        "Too few tokens are revealed at t = 1.",
+        got=f"{shown.numel():,} revealed",
+        expected="about 8,000 of 16,000",
+    )
     for token, p in enumerate((0.1, 0.2, 0.7)):
-        coin_rate(shown == token, p, "Whether a token is revealed depends on which one it is.")
+        symptom = f"Token {token} has a wrong share among the revealed: does it matter which it is?"
+        coin_rate(shown == token, p, symptom)
 
 
 @pytest.mark.task("ancestral_step")
@@ -641,7 +717,8 @@ def test_step_visible_stay_and_rates_with_them(student: Any) -> None:
     check.that(
         isinstance(asked, Tensor) and asked.shape == (n,) and bool((asked == 3).all()),
         "The model must get t as a (B,) tensor, the level of x_t (not of x_s).",
-        got=asked,
+        got=check.show(asked),
+        expected=check.show(torch.full((n,), 3)),
     )
 
 
@@ -653,7 +730,9 @@ def test_step_rows_have_their_own_level(student: Any, n: int, length: int) -> No
     x_t = torch.full((n, length), 3)
     got, whole = step_with(student, Guesser(torch.zeros(length, 4)), x_t, t, 3, 6)
     if whole:
-        symptom = "Each row is revealed by its own t, at every position: [:, None]."
+        symptom = (
+            "A row is revealed at a wrong rate: each has its own t, for every position: [:, None]."
+        )
         coin_rate(got[t == 1] != 3, 1 / 2, symptom)
         coin_rate(got[t == 5] != 3, 1 / 6, symptom)
 
@@ -680,14 +759,17 @@ def test_sample_chain(student: Any, n: int, length: int, T: int) -> None:
     model = Guesser(torch.zeros(length, 4))
     x = student.sample(model=model, num_samples=n, length=length, mask_id=3, T=T)
     check.shape(x, (n, length), "sample gives (num_samples, length) tokens.")
-    check.that(not x.is_floating_point(), "Tokens are integers.", got=x)
-    check.that(bool(model.asked), f"sample never calls the model for T = {T}.")
+    integers = not x.is_floating_point()
+    check.that(integers, "Tokens are integers.", got=str(x.dtype), expected="torch.int64")
+    symptom = f"sample never calls the model for T = {T}."
+    check.that(bool(model.asked), symptom, got="0 calls", expected=f"calls at {T} levels")
     for x_t, t in model.asked:
         check.shape(x_t, (n, length), "The model gets (num_samples, length) tokens.")
         check.that(
             isinstance(t, Tensor) and t.shape == (n,),
             "The model must get t as a (num_samples,) tensor.",
-            got=t,
+            got=check.show(t),
+            expected=f"a tensor of shape ({n},)",
         )
     check.equal(model.asked[0][0], torch.full((n, length), 3), "Sampling begins with all masks.")
     asked = [int(t[0]) for _, t in model.asked]
@@ -710,13 +792,19 @@ def test_sample_chain(student: Any, n: int, length: int, T: int) -> None:
 def test_sample_leaves_no_mask(student: Any) -> None:
     x = student.sample(model=Guesser(torch.zeros(4, 6)), num_samples=500, length=4, mask_id=2, T=6)
     check.shape(x, (500, 4))
-    check.between(x, 0, 5, "Tokens must lie in 0 ... V - 1.")
+    check.between(x, 0, 5, "Tokens must lie in 0 ... V - 1.", name="token")
     counts = torch.bincount(x.flatten(), minlength=6)
-    check.that(bool((counts[[0, 1, 3, 4, 5]] > 200).all()), "Some tokens hardly ever come.")
+    check.that(
+        bool((counts[[0, 1, 3, 4, 5]] > 200).all()),
+        "Some tokens hardly ever come.",
+        got=f"tokens 0 ... 5 come {counts.tolist()} times",
+        expected="about 400 times each, but for the mask, 2",
+    )
     check.that(
         not bool((x == 2).any()),
         "Masks are left at the end: does the loop reach t = 0?",
         got=f"{int((x == 2).sum())} masks of {x.numel()}",
+        expected="0 masks",
     )
 
 
@@ -762,10 +850,11 @@ def test_sample_is_fresh(student: Any) -> None:
     names = {"model": model, "num_samples": 10, "length": 12, "mask_id": 5, "T": 4}
     first, second = (student.sample(**names) for _ in range(2))
     check.shape(first, (10, 12), "sample gives (num_samples, length) tokens.")
-    check.between(first, 0, 4, "Tokens must lie in 0 ... V - 1, without the mask.")
-    check.that(bool(model.asked), "sample never calls the model.")
-    check.that(not torch.equal(first[0], first[1]), "All samples are the same sequence.")
-    check.that(not torch.equal(first, second), "Two calls give the same samples.")
+    check.between(first, 0, 4, "Tokens must lie in 0 ... V - 1, without the mask.", name="token")
+    symptom = "sample never calls the model."
+    check.that(bool(model.asked), symptom, got="0 calls", expected="4 calls each time")
+    check.differ(first[0], first[1], "All samples are the same sequence.")
+    check.differ(first, second, "Two calls give the same samples.")
     # Once more with the student's own step, since a step that is lent would hide a seed.
     student.unpatch()
     masks, zero = torch.full((10, 12), 5), torch.zeros(10, dtype=torch.long)
@@ -775,9 +864,7 @@ def test_sample_is_fresh(student: Any) -> None:
     except Exception:
         return  # ancestral_step loses its own points
     if not torch.equal(*steps):
-        check.that(
-            not torch.equal(first, second), "Two calls give the same samples: is a seed set?"
-        )
+        check.differ(first, second, "Two calls give the same samples: is a seed set?")
 
 
 # ---------------------------------------------------------------- bonus
@@ -799,6 +886,8 @@ def test_absorbing_matrix_entries(student: Any, K: int, beta: float) -> None:
     check.that(
         beta == 0 or K == 0 or not torch.allclose(Q.float(), due.T),
         "The matrix is transposed: rows say where a token goes, and sum to 1.",
+        got=Q.float(),
+        expected=due,
     )
     check.close(Q.float(), due, "A token stays with 1 - beta, is masked with beta; the mask stays.")
 
@@ -831,7 +920,8 @@ def test_cumulative_float64(student: Any) -> None:
     Qs = rows_to_one(torch.rand(8, 4, 4, dtype=torch.float64).pow(3) + 0.01)
     out = check.shape(student.cumulative_Q(Qs=Qs), (8, 4, 4))
     due = torch.linalg.multi_dot(list(Qs))
-    check.close(out[-1], due, "The product loses precision in float64.", rtol=1e-10, atol=1e-12)
+    symptom = "In float64 the product is wrong: is a number rounded to float32 on the way?"
+    check.close(out[-1], due, symptom, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.task("q_sample_uniform")
@@ -861,7 +951,7 @@ def test_q_sample_uniform_tokens_are_independent(student: Any) -> None:
     n, K = 3000, 3
     x0 = torch.zeros(n, 4, dtype=torch.long)
     x_t = check.shape(student.q_sample_uniform(x0=x0, t=torch.full((n,), 4), K=K, T=5), (n, 4))
-    same = "New tokens are drawn together: one draw for each token."
+    same = "Neighbors agree too often or too seldom: one draw for each token."
     coin_rate(x_t[:, 1:] == x_t[:, :-1], 1 / K, same)
     coin_rate(x_t[1:] == x_t[:-1], 1 / K, same)
     half = student.q_sample_uniform(x0=x0 + 2, t=torch.full((n,), 2), K=K, T=6)
@@ -877,7 +967,7 @@ def test_q_sample_uniform_square(student: Any) -> None:
     t = torch.where(torch.arange(n) % 2 == 0, 0, 8)
     x0 = torch.randint(0, K, (n, n))
     x_t = check.shape(student.q_sample_uniform(x0=x0, t=t, K=K, T=T), (n, n))
-    symptom = "With as many rows as positions the rate follows the position: t belongs to the row."
+    symptom = "With as many rows as positions a row has the wrong rate: t belongs to the row."
     coin_rate((x_t != x0)[t == 0], 0.1 * 0.8, symptom)
     coin_rate((x_t != x0)[t == 8], 0.9 * 0.8, symptom)
 

@@ -19,17 +19,19 @@ Z = 6.0  # standard errors
 SIZES = [(5, 3), (4, 4), (1, 6), (7, 1)]
 
 
-def z_test(value: float, due: float, error: float, symptom: str) -> None:
+def z_test(value: float, due: float, error: float, symptom: str, name: str) -> None:
     check.that(
         abs(value - due) <= Z * error,
         symptom,
-        got=f"{value:.4g}",
-        expected=f"{due:.4g} ± {Z * error:.2g}",
+        got=f"{name} {value:.4g}",
+        expected=f"{name} {due:.4g} ± {Z * error:.2g}",
     )
 
 
 def coin_rate(hits: Tensor, p: float, symptom: str) -> None:
-    z_test(float(hits.double().mean()), p, math.sqrt(p * (1 - p) / hits.numel()), symptom)
+    n = hits.numel()
+    error = math.sqrt(p * (1 - p) / n)
+    z_test(float(hits.double().mean()), p, error, symptom, f"share among {n:,}:")
 
 
 # ---------------------------------------------------------------- gaussian_kl
@@ -61,6 +63,8 @@ def test_kl_against_torch(student: Any, batch: int, dim: int) -> None:
     check.that(
         torch.allclose(kl, due, rtol=1e-3) or not torch.allclose(kl, reverse, rtol=1e-3),
         "This is KL(p || q): q and p have changed places.",
+        got=kl,
+        expected=due,
     )
     check.close(kl, due, "The KL differs from that of torch.distributions.", rtol=1e-3, atol=1e-4)
     check.unchanged(before, values)
@@ -117,12 +121,17 @@ def test_reparameterize_any_shape(student: Any, shape: tuple[int, ...]) -> None:
     mu, logvar = torch.randn(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
     before = mu.clone()
     z = check.shape(student.reparameterize(mu=mu, logvar=logvar), shape, "z is shaped as mu.")
-    check.that(z.dtype == torch.float64, "z must keep the dtype of mu.", got=str(z.dtype))
+    check.dtype(z, torch.float64, "z must keep the dtype of mu.")
     eps = (z - mu).reshape(-1)
-    check.that(eps.abs().min() > 0, "Some elements got no noise.")
-    check.that(len(set(eps.tolist())) == eps.numel(), "Elements share their noise.")
+    still = f"z = mu in {int((eps == 0).sum())} of {eps.numel()} elements"
+    symptom = "Some elements got no noise."
+    check.that(eps.abs().min() > 0, symptom, got=still, expected="noise in each")
+    kinds = len(set(eps.tolist()))
+    symptom = "Elements share their noise."
+    due = f"{eps.numel()} different numbers"
+    check.that(kinds == eps.numel(), symptom, got=f"{kinds} different numbers", expected=due)
     again = student.reparameterize(mu=mu, logvar=logvar)
-    check.that(not torch.equal(again, z), "Two calls give the same sample: is a seed set?")
+    check.differ(again, z, "Two calls give the same sample: is a seed set?")
     check.unchanged([before], [mu])
 
 
@@ -133,7 +142,7 @@ def test_reparameterize_gradient(student: Any) -> None:
     z = student.reparameterize(mu=mu, logvar=logvar)
     d_mu, d_logvar = check.gradient(z, [mu, logvar])
     check.close(d_mu, torch.ones(4, 3), "dz / dmu must be 1.")
-    symptom = "dz / dlogvar must be (z - mu) / 2: sigma is cut from the graph or not exp(logvar/2)."
+    symptom = "dz / dlogvar must be (z - mu) / 2: is sigma cut from the graph or not exp(logvar/2)?"
     check.close(d_logvar, 0.5 * (z - mu).detach(), symptom, rtol=1e-3, atol=1e-4)
 
 
@@ -145,7 +154,8 @@ def test_reparameterize_is_linear_in_mu(student: Any) -> None:
     at_zero = student.reparameterize(mu=torch.zeros(3, 4), logvar=logvar)
     torch.manual_seed(5)
     at_two = student.reparameterize(mu=torch.full((3, 4), 2.0), logvar=logvar)
-    check.that(at_zero.abs().min() > 0, "Without a mean the sample is the scaled noise.")
+    symptom = "Without a mean the sample is the scaled noise, other than 0 in every element."
+    check.that(at_zero.abs().min() > 0, symptom, got=at_zero, expected="numbers other than 0")
     check.close(at_two - at_zero, torch.full((3, 4), 2.0), "mu must be added, unchanged.")
 
 
@@ -231,11 +241,16 @@ def test_reverse_noise(student: Any) -> None:
         check.that(
             any(fits),
             f"The noise is not scaled by sqrt(beta_t) (or the posterior's sigma) at t = {level}.",
-            got=float((added / noise).mean()),
-            expected=f"{sigmas[0]:.4f} or {sigmas[1]:.4f}",
+            got=f"sigma {float((added / noise).mean()):.4f}, the mean of 6",
+            expected=f"sigma {sigmas[0]:.4f} or {sigmas[1]:.4f}",
         )
         kinds.add(fits.index(True))
-    check.that(len(kinds) == 1, "Some levels use beta_t, others the posterior variance.")
+    check.that(
+        len(kinds) == 1,
+        "Some levels use beta_t, others the posterior variance.",
+        got="both variances",
+        expected="one of the two at every level",
+    )
 
 
 @pytest.mark.task("reverse_step")
@@ -245,9 +260,17 @@ def test_reverse_zero_level_beside_others(student: Any) -> None:
     if got is not None:
         off = (got - due_mean(x_t, eps, t)).abs()
         check.that(
-            off[[0, 2]].max() < 1e-4, "A row at t = 0 got noise beside rows at other levels."
+            off[[0, 2]].max() < 1e-4,
+            "A row at t = 0 got noise beside rows at other levels.",
+            got=f"{off[[0, 2]].max():.3g} away from the mean",
+            expected="the mean",
         )
-        check.that(off[[1, 3]].min() > 1e-2, "A row got no noise since another one is at t = 0.")
+        check.that(
+            off[[1, 3]].min() > 1e-2,
+            "A row got no noise since another one is at t = 0.",
+            got=f"{off[[1, 3]].min():.3g} away from the mean",
+            expected="more than 0.01 away",
+        )
 
 
 @pytest.mark.task("reverse_step")
@@ -257,12 +280,13 @@ def test_reverse_is_linear_and_float64(student: Any) -> None:
     got = reverse(student, x, e, t, n)
     assert got is not None
     twice = reverse(student, 2 * x, 2 * e, t, 2 * n)
-    check.that(got.dtype == torch.float64, "Keep the dtype of x_t.", got=str(got.dtype))
+    check.dtype(got, torch.float64, "Keep the dtype of x_t.")
     symptom = "The step is linear in x_t, eps and noise: no clamp."
-    check.that(not torch.equal(got, x), "The result is x_t itself.")
+    check.differ(got, x, "The result is x_t itself.")
     check.close(twice, 2 * got, symptom, rtol=1e-9, atol=1e-10)
     still = reverse(student, x, e, t, 0 * n)
-    check.close(still, due_mean(x, e, t), "The mean loses precision.", rtol=1e-9, atol=1e-10)
+    due = due_mean(x, e, t)
+    check.close(still, due, "In float64 the mean is wrong.", rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.task("reverse_step")
@@ -287,18 +311,20 @@ def test_corrupt_coins(student: Any) -> None:
     p = ((t + 1) / T).double()[:, None]
     e = ((check.shape(x_t, (n, 6)) == 5).double() - p) / (p * (1 - p)).sqrt()
     root = math.sqrt(6 * n)
-    z_test(
-        float(e.mean()), 0.0, 1 / root, "The mask rate is not (t + 1) / T (shown: off by, in sd)."
-    )
+    off = "mean of (mask - p) / deviation"
+    z_test(float(e.mean()), 0.0, 1 / root, "The mask rate is not (t + 1) / T.", f"{off}:")
     for i in range(6):
         symptom = "The mask rate depends on the position: t belongs to the row."
-        z_test(float(e[:, i].mean()), 0.0, 1 / math.sqrt(n), symptom)
-    z_test(float((e[1:] * e[:-1]).mean()), 0.0, 1 / root, "Rows share their coins.")
-    z_test(float((e * e.roll(1, 1)).mean()), 0.0, 1 / root, "Positions share their coins.")
+        z_test(float(e[:, i].mean()), 0.0, 1 / math.sqrt(n), symptom, f"{off} at position {i}:")
+    rows, positions = float((e[1:] * e[:-1]).mean()), float((e * e.roll(1, 1)).mean())
+    z_test(rows, 0.0, 1 / root, "Rows share their coins.", "correlation of rows")
+    z_test(positions, 0.0, 1 / root, "Positions share their coins.", "correlation of positions")
     kurtosis = float(((1 - 6 * p * (1 - p)) / (p * (1 - p))).mean())
     sums = e.sum(1).pow(2) / 6
     symptom = "The tokens of a row are not masked independently: one coin per token."
-    z_test(float(sums.mean()), 1.0, math.sqrt((2 + kurtosis / 6) / n), symptom)
+    error = math.sqrt((2 + kurtosis / 6) / n)
+    name = "variance of the masks in a row, over that of independent coins:"
+    z_test(float(sums.mean()), 1.0, error, symptom, name)
 
 
 @pytest.mark.task("corrupt_tokens")
@@ -309,7 +335,7 @@ def test_corrupt_any_mask(student: Any, mask_id: int) -> None:
     before = x0.clone()
     t = torch.randint(0, 4, (1500,))
     x_t = check.shape(student.corrupt_tokens(x0=x0, t=t, mask_id=mask_id, T=5), (1500, 5))
-    check.that(x_t.dtype == torch.long, "Tokens stay long integers.", got=str(x_t.dtype))
+    check.dtype(x_t, torch.long, "Tokens stay long integers.")
     kept = x_t != mask_id
     check.equal(x_t[kept], x0[kept], "A token that is not masked must stay what it was.")
     for level in range(4):
@@ -317,7 +343,7 @@ def test_corrupt_any_mask(student: Any, mask_id: int) -> None:
         coin_rate(~kept[t == level], (level + 1) / 5, symptom)
     for token in tokens[:2].tolist():
         hits = ~kept[(x0 == token) & (t == 1)[:, None]]
-        coin_rate(hits, 0.4, "Some tokens are masked more often than others.")
+        coin_rate(hits, 0.4, f"Of the tokens {token} a wrong share is masked at t = 1, T = 5.")
     check.unchanged([before], [x0])
 
 
@@ -326,7 +352,7 @@ def test_corrupt_square(student: Any) -> None:
     n = 80
     t = torch.where(torch.arange(n) % 2 == 0, 1, 7)
     x_t = student.corrupt_tokens(x0=torch.randint(0, 3, (n, n)), t=t, mask_id=3, T=10)
-    symptom = "With as many rows as positions the rate follows the position: t belongs to the row."
+    symptom = "With as many rows as positions a row has the wrong rate: t belongs to the row."
     coin_rate(check.shape(x_t, (n, n))[t == 1] == 3, 0.2, symptom)
     coin_rate(x_t[t == 7] == 3, 0.8, symptom)
 
@@ -337,8 +363,10 @@ def test_corrupt_is_fresh(student: Any) -> None:
     first, second = (student.corrupt_tokens(mask_id=1, T=10, **names) for _ in range(2))
     for x_t in (first, second):
         coin_rate(check.shape(x_t, (20, 10)) == 1, 0.5, "Half of the tokens are masked at p = 1/2.")
-        check.that(bool(((x_t == 0) | (x_t == 1)).all()), "A token became something else.")
-    check.that(not torch.equal(first, second), "Two calls mask the same places: is a seed set?")
+        other = x_t[(x_t != 0) & (x_t != 1)]
+        symptom = "A token became something else than the mask."
+        check.that(not other.numel(), symptom, got=other, expected="0 or the mask, 1")
+    check.differ(first, second, "Two calls mask the same places: is a seed set?")
 
 
 @pytest.mark.task("corrupt_tokens")
@@ -349,4 +377,6 @@ def test_corrupt_all_at_the_end(student: Any, batch: int, length: int, T: int) -
     check.equal(x_t, torch.full((batch, length), 7), "At t = T - 1 every token must be masked.")
     x0 = torch.randint(0, 3, (40, 5))  # all 200 are masked at p = 1/8 with probability 1e-180
     x_t = student.corrupt_tokens(x0=x0, t=torch.zeros(40, dtype=torch.long), mask_id=7, T=8)
-    check.that(bool((check.shape(x_t, (40, 5)) == x0).any()), "At t = 0 most tokens must stay.")
+    same = check.shape(x_t, (40, 5)) == x0
+    symptom = "At t = 0 most tokens must stay."
+    check.that(bool(same.any()), symptom, got="0 tokens stay", expected="about 175 of 200")
