@@ -7,7 +7,7 @@ from .judge import Session
 from .local import LocalStudent
 from .proxy import Method, Proxy
 from .student import Student
-from .trace import Call, Trace, follow
+from .trace import Call, Trace, callable_name, follow
 from .worker import serve
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "StudentError",
     "Trace",
     "WorkerDied",
+    "callable_name",
     "follow",
     "serve",
 ]

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from grading.judging.literals import literal
-
-
-@dataclass(frozen=True)
-class Step:
-    """One call to make: `owner` is the number of the step that made the object, None = module."""
-
-    name: str
-    owner: int | None
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    seed: int
+from grading.judging.standins import StandIn
+from grading.judging.steps import Result, Step
 
 
 def write_lines(
@@ -31,6 +21,7 @@ def write_lines(
     leaves: bool = False,
     backward: bool = False,
     changed: int | None = None,
+    asked: bool = False,
 ) -> str:
     """The lines themselves; "" when an argument cannot be written down.
 
@@ -39,46 +30,85 @@ def write_lines(
         leaves: it goes wrong only where arguments require gradients.
         backward: it is the gradients that are wrong.
         changed: the argument that the call changes, wrongly.
+        asked: it asks the model something wrong, which the model prints.
     """
-    lines = [f"from {part} import {steps[0].name}"]
+    plain = [s for s in steps if s.owner is None and s.helper is None and not s.library]
+    own = dict.fromkeys(step.name for step in plain)
+    lines = [f"from {part} import {', '.join(own)}"]
+    variables = _variables(steps, module)
     seeded = random or len(steps) > 1  # a model's weights are drawn when it is made
     for number, step in enumerate(steps):
+        last = number == len(steps) - 1
         names = _argument_names(step, module, steps)
         written: list[str] = []
-        for name, value in zip(names, (*step.args, *step.kwargs.values()), strict=True):
-            text = literal(value, leaves=leaves)
+        for name, value in zip(names, step.values, strict=True):
+            text = _source(value, variables, leaves, asked)
             if text is None:
                 return ""
-            if isinstance(value, Tensor) or (changed == len(written) and step is steps[-1]):
+            if isinstance(value, Tensor | StandIn) or (
+                last and changed == len(written) and not isinstance(value, Result)
+            ):
                 variable = name or f"x{len(written)}"
                 lines.append(f"{variable} = {text}")
                 text = variable
             elif text.startswith("SimpleNamespace"):
                 lines.insert(0, "from types import SimpleNamespace")
             written.append(text)
-        for place, key in enumerate(step.kwargs, start=len(step.args)):
-            written[place] = f"{key}={written[place]}"
-        if seeded and (number == 0 or random):
+        if seeded and (random or not last):
             lines.append(f"torch.manual_seed({step.seed})")
-        target = "" if step.owner is None else f"model{'' if step.name == '__call__' else '.'}"
-        name = "" if step.name == "__call__" else step.name
-        call = f"{target}{name}({', '.join(written)})"
-        lines.append(call if number == len(steps) - 1 else f"model = {call}")
+        call = _call(step, written, variables)
+        if step.helper is not None and step.helper.before:
+            lines.insert(1, step.helper.before)
+        lines.append(call if last else f"{variables[number]} = {call}")
     if any("torch." in line for line in lines):
         lines.insert(0, "import torch")
     if backward:
         lines[-1] = f"out = {lines[-1]}"
         lines.append("out.sum().backward()")
     elif changed is not None:
-        lines.append(names[changed] or f"x{changed}")
+        model = isinstance(steps[-1].values[changed], Result)
+        lines.append((names[changed] or f"x{changed}") + (".state_dict()" if model else ""))
     return "\n".join(lines)
+
+
+def _source(value: Any, variables: list[str], leaves: bool, asked: bool) -> str | None:
+    if isinstance(value, StandIn):
+        return value.source(tells=asked)
+    if isinstance(value, Result):
+        return variables[value.number]
+    return literal(value, leaves=leaves)
+
+
+def _call(step: Step, written: list[str], variables: list[str]) -> str:
+    """The call itself, its arguments being written already."""
+    arguments = written[: len(step.args)]
+    arguments += [f"{k}={v}" for k, v in zip(step.kwargs, written[len(step.args) :], strict=True)]
+    if step.helper is not None:
+        return step.helper.source(*arguments)
+    if step.library:
+        return f"{step.library}({', '.join(arguments)})"
+    target = "" if step.owner is None else variables[step.owner]
+    name = "" if step.name == "__call__" else f".{step.name}" if target else step.name
+    return f"{target}{name}({', '.join(arguments)})"
+
+
+def _variables(steps: list[Step], module: Any) -> list[str]:
+    """A name for what each step makes: that of the argument it becomes, or "model"."""
+    names = ["model"] * len(steps)
+    for step in steps:
+        for name, value in zip(_argument_names(step, module, steps), step.values, strict=True):
+            if isinstance(value, Result):
+                names[value.number] = name or f"made{value.number}"
+    return names
 
 
 def _argument_names(step: Step, module: Any, steps: list[Step]) -> list[str]:
     """What the module calls the arguments, "" where that cannot be told."""
     names: list[str] = []
     try:
-        if step.owner is None:
+        if step.helper is not None or step.library:
+            parameters = []
+        elif step.owner is None:
             parameters = list(inspect.signature(getattr(module, step.name)).parameters)
         else:
             made = getattr(module, steps[step.owner].name)

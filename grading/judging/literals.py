@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_ELEMENTS = 24  # of a tensor that is written out
+_ELEMENTS = 32  # of a tensor that is written out
 
 
 def literal(value: Any, *, leaves: bool = False) -> str | None:
@@ -61,10 +61,20 @@ def _tensor(value: Tensor) -> str | None:
     kind = _dtype_argument(value)
     if value.numel() <= _ELEMENTS:
         return f"torch.tensor({_nested(value.tolist())}{kind})"
-    first = value.reshape(-1)[0]
+    first, size = value.reshape(-1)[0], tuple(value.shape)
     if bool((value == first).all()):
-        size = tuple(value.shape)
+        for number, name in enumerate(("zeros", "ones")):
+            if value.is_floating_point() and first.item() == number:
+                return f"torch.{name}({', '.join(map(str, size))}{kind})"
         return f"torch.full({size}, {_item(first.item())}{kind})"
+    if value.dim() == 1 and value.is_floating_point():
+        ends = f"{_item(first.item())}, {_item(value[-1].item())}, {len(value)}{kind}"
+        even = torch.linspace(float(first), float(value[-1]), len(value), dtype=value.dtype)
+        if torch.allclose(value, even, rtol=1e-5):
+            return f"torch.linspace({ends})"
+    if value.dim() > 1 and value[0].numel() <= _ELEMENTS and bool((value == value[0]).all()):
+        times = (size[0], *(1 for _ in size[1:]))
+        return f"torch.tensor({_nested(value[0].tolist())}{kind}).repeat{times}"
     return None
 
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from itertools import chain
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from grading.border import InputChanged, LocalStudent, follow
-from grading.check import show, show_both
+from grading.border import InputChanged, LocalStudent, Proxy
 from grading.judging.likeness import alike
-from grading.judging.lines import Step, write_lines
+from grading.judging.lines import write_lines
+from grading.judging.smaller import detached, drawn, smaller
+from grading.judging.steps import Result, Step
+from grading.judging.trial import (
+    Seen,
+    asked_otherwise,
+    changed_otherwise,
+    difference,
+    grads_differ,
+    is_random,
+    make,
+    only_changed,
+    plain,
+    same,
+)
 
 if TYPE_CHECKING:
     from grading.border import Call, Trace
 
 _METHODS = {"forward": "__call__"}  # what a test calls, by the name of what is written
-_ROWS = (2, 3, 5)  # sizes that large tensors are cut to, one after the other
 
 
 @dataclass(frozen=True)
@@ -34,16 +43,6 @@ class CallText:
     code: str = ""
     got: str = ""
     expected: str = ""
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What the last step gave: its result, the gradients of its tensor arguments, and the
-    arguments themselves when it was done."""
-
-    result: Any
-    grads: tuple[Tensor | None, ...] = ()
-    after: tuple[Any, ...] = ()
 
 
 def write_call(
@@ -61,47 +60,67 @@ def write_call(
         solution: the reference, for what is due.
         student: the student's module (a proxy), None when its process is gone.
     """
-    steps = _steps(trace, culprit)
+    call, steps = trace.calls[culprit], _steps(trace, culprit)
     if steps is None:
         return CallText()
     reference = LocalStudent(solution)
     with ExitStack() as allowed:
-        if _try(reference, steps) is None:  # it changes its arguments, as the test allows
+        versions = _answered(reference, smaller(steps, call))
+        first = next(versions, None)
+        if first is None:
+            # Perhaps it changes its arguments, as the test allows.
             for side in (reference, student):
                 if side is not None:
                     allowed.enter_context(side.in_place())
-        found = _smallest(part, steps, solution, reference, student)
-    if found is not None:
-        return found
-    random = _is_random(reference, steps)
-    if student is not None and not random and not _repeats(student, steps, trace.calls[culprit]):
+            versions = _answered(reference, smaller(steps, call))
+            first = next(versions, None)
+        random = is_random(reference, steps if first is None else first[0])
+        if student is not None and first is not None:
+            if random:
+                versions = _answered(reference, drawn(steps, call))
+            else:
+                versions = chain([first], versions)
+            for small, want in versions:
+                found = _where_they_part(part, small, want, solution, student, random)
+                if found is not None:
+                    return found
+    if student is not None and not random and not _repeats(student, steps, call):
         return CallText()
     return CallText(write_lines(part, steps, solution, random=random))
 
 
-def _smallest(
-    part: str, steps: list[Step], solution: ModuleType, reference: Any, student: Any
+def _answered(reference: Any, versions: Iterable[list[Step]]) -> Iterator[tuple[list[Step], Seen]]:
+    """Those versions of a call that the reference has an answer to, with the answer."""
+    for small in versions:
+        want = make(reference, small)
+        if want is not None:
+            yield small, want
+
+
+def _where_they_part(
+    part: str, small: list[Step], want: Seen, solution: ModuleType, student: Any, random: bool
 ) -> CallText | None:
-    """The simplest version of the call at which student and reference part, None for none."""
-    if student is None or _try(reference, steps) is None or _is_random(reference, steps):
+    """Text for a call that the student's code answers otherwise, None if it does not."""
+    got = make(student, small)
+    if got is None:
+        got = only_changed(student, small, want)
+    if got is not None and same(got, want):
         return None
-    for small in _smaller(steps):
-        got, want = _try(student, small), _try(reference, small)
-        if got is None:
-            got = _only_changed(student, small, want)
-        if want is not None and (got is None or not _same(got, want)):
-            backward = _grads_differ(got, want)
-            code = write_lines(
-                part,
-                small,
-                solution,
-                leaves=backward or (got is None and _try(student, _detached(small)) is not None),
-                backward=backward,
-                changed=_changed_otherwise(got, want),
-            )
-            if code:
-                return CallText(code, *_difference(got, want))
-    return None
+    backward = grads_differ(got, want)
+    code = write_lines(
+        part,
+        small,
+        solution,
+        random=random,
+        leaves=backward or (got is None and make(student, detached(small)) is not None),
+        backward=backward,
+        changed=changed_otherwise(got, want),
+        asked=asked_otherwise(got, want),
+    )
+    if not code:
+        return None
+    # Two right functions may draw in another order: no result of a draw is due.
+    return CallText(code) if random else CallText(code, *difference(got, want))
 
 
 def last_call(part: str, trace: Trace | None, student: Any, functions: Sequence[str] = ()) -> str:
@@ -130,44 +149,37 @@ def last_call(part: str, trace: Trace | None, student: Any, functions: Sequence[
     changed = None
     if isinstance(call.error, InputChanged):
         with student.in_place():
-            seen = _try(student, steps)
-        before = _Seen(None if seen is None else seen.result, (), _arguments(steps[-1]))
-        changed = _changed_otherwise(seen, before)
-    random = _is_random(student, steps)
+            seen = make(student, steps)
+        before = Seen(None if seen is None else seen.result, (), steps[-1].values)
+        changed = changed_otherwise(seen, before)
+    random = is_random(student, steps)
     return write_lines(part, steps, student, random=random, changed=changed)
 
 
 def _repeats(student: Any, steps: list[Step], call: Call) -> bool:
     """Whether the calls, made alone, end as they did in the test."""
     with student.in_place():
-        again = _try(student, steps)
+        again = make(student, steps)
     if call.error is not None:
         return again is None or isinstance(call.error, InputChanged)
-    return again is not None and alike(_plain(again.result), _plain(call.result))
-
-
-def _is_random(student: Any, steps: list[Step]) -> bool:
-    """Whether another seed gives another result."""
-    once = _try(student, steps)
-    return once is not None and not _same(once, _try(student, _reseeded(steps)))
-
-
-def _arguments(step: Step) -> tuple[Any, ...]:
-    return (*step.args, *step.kwargs.values())
+    return again is not None and alike(plain(again.result), plain(call.result))
 
 
 def _steps(trace: Trace, culprit: int) -> list[Step] | None:
-    """The call and, before it, those that made the object it is a method of."""
-    chain: list[Call] = []
-    index: int | None = culprit
-    while index is not None:
-        call = trace.calls[index]
-        chain.append(call)
-        if call.owner is not None and call.owner >= index:
+    """The call and, before it, those that made its object and its arguments, if all are known."""
+    made = [call for call in trace.calls if isinstance(call.result, Proxy)]
+    makers = {id(call.result): call.index for call in reversed(made)}
+    needed, open_ = {culprit}, [culprit]
+    while open_:
+        call = trace.calls[open_.pop()]
+        before = [makers[id(v)] for v in (*call.args, *call.kwargs.values()) if id(v) in makers]
+        if call.owner is not None:
+            before.append(call.owner)
+        if any(index >= call.index for index in before):
             return None  # made in an earlier test, and handed out again
-        index = call.owner
-    chain.reverse()
-    numbers = {call.index: number for number, call in enumerate(chain)}
+        open_ += set(before) - needed
+        needed |= set(before)
+    numbers = {index: number for number, index in enumerate(sorted(needed))}
     return [
         Step(
             call.name,
@@ -175,154 +187,6 @@ def _steps(trace: Trace, culprit: int) -> list[Step] | None:
             tuple(call.args),
             dict(call.kwargs),
             call.seed,
-        )
-        for call in chain
+        ).with_each(lambda v: Result(numbers[makers[id(v)]]) if id(v) in makers else v)
+        for call in (trace.calls[index] for index in sorted(needed))
     ]
-
-
-def _reseeded(steps: list[Step]) -> list[Step]:
-    return [*steps[:-1], replace(steps[-1], seed=steps[-1].seed ^ 1)]
-
-
-def _try(student: Any, steps: list[Step]) -> _Seen | None:
-    """Make the calls; None when one of them raises."""
-    made: list[Any] = []
-    leaves: list[Tensor] = []
-    state = torch.get_rng_state()
-    try:
-        for step in steps:
-            leaves = []
-            fresh = _mapped(step, partial(_leaf, leaves=leaves))
-            target = student if step.owner is None else made[step.owner]
-            call = follow(target, step.name)
-            torch.default_generator.manual_seed(step.seed)
-            made.append(call(*fresh.args, **fresh.kwargs))
-        return _Seen(made[-1], _gradients(made[-1], leaves), _arguments(fresh))
-    except Exception:
-        return None
-    finally:
-        torch.set_rng_state(state)
-
-
-def _leaf(value: Tensor, leaves: list[Tensor]) -> Tensor:
-    copy = value.detach().clone()
-    if value.requires_grad:
-        leaves.append(copy.requires_grad_())
-    return copy
-
-
-def _gradients(result: Any, leaves: list[Tensor]) -> tuple[Tensor | None, ...]:
-    if not leaves or not isinstance(result, Tensor) or not result.requires_grad:
-        return ()
-    return torch.autograd.grad(result.sum(), leaves, allow_unused=True)
-
-
-def _same(a: _Seen, b: _Seen | None) -> bool:
-    return (
-        b is not None
-        and alike(a.result, b.result)
-        and alike(list(a.grads), list(b.grads))
-        and alike(_plain(a.after), _plain(b.after))
-    )
-
-
-def _only_changed(student: Any, steps: list[Step], want: _Seen | None) -> _Seen | None:
-    """What the call gives when it may change its arguments, if that is all that is wrong."""
-    with student.in_place():
-        seen = _try(student, steps)
-    wrong = seen is not None and want is not None and _changed_otherwise(seen, want) is not None
-    return seen if wrong else None
-
-
-def _changed_otherwise(got: _Seen | None, want: _Seen) -> int | None:
-    """The place of the argument in which alone the two differ, None where there is more or none."""
-    if got is None or not alike(_plain(got.result), _plain(want.result)):
-        return None
-    places = range(len(want.after))
-    return next((i for i in places if not alike(_plain(got.after[i]), _plain(want.after[i]))), None)
-
-
-def _grads_differ(got: _Seen | None, want: _Seen) -> bool:
-    if got is None or not isinstance(want.result, Tensor):
-        return False
-    if not alike(_plain(got.result), _plain(want.result)):
-        return False
-    return not (alike(got.result, want.result) and alike(list(got.grads), list(want.grads)))
-
-
-def _plain(value: Any) -> Any:
-    return _through(value, Tensor.detach)
-
-
-def _difference(got: _Seen | None, want: _Seen) -> tuple[str, str]:
-    if got is None:
-        return "", "no error" if want.result is None else show(want.result)
-    place = _changed_otherwise(got, want)
-    if place is not None:
-        return show(_plain(got.after[place])), show(_plain(want.after[place]))
-    if _grads_differ(got, want):
-        if isinstance(got.result, Tensor) and not got.result.requires_grad:
-            return "a result without a gradient", "a result that gradients flow back from"
-        for a, b in zip(got.grads, want.grads, strict=False):
-            if not alike(a, b):
-                return f"gradient {show(a)}", f"gradient {show(b)}"
-    return _show_both(got.result, want.result)
-
-
-def _show_both(got: Any, want: Any) -> tuple[str, str]:
-    """The two in one line each; of large tensors an element that differs."""
-    if isinstance(got, Tensor) and isinstance(want, Tensor):
-        same_kind = (got.shape, got.dtype, got.layout) == (want.shape, want.dtype, want.layout)
-        off = ~torch.isclose(got.detach(), want.detach(), 1e-4, 1e-6, True) if same_kind else None
-        if off is not None and bool(off.any()):
-            return show_both(got.detach(), want.detach(), off)
-    return show(got), show(want)
-
-
-def _smaller(steps: list[Step]) -> Iterator[list[Step]]:
-    """Simpler versions of the last call, the simplest first; the call itself comes last."""
-    # A model made from seed 0 goes wrong as well as any other, and is quicker to type.
-    makers = [replace(step, seed=0) for step in steps[:-1]]
-    last = steps[-1]
-    for rows in _ROWS:
-        yield [*makers, _mapped(last, partial(_cut, rows=rows, dims=99))]
-    for rows in _ROWS:
-        # A model's layers fix the other sizes: the batch alone can be cut.
-        yield [*makers, _mapped(last, partial(_cut, rows=rows, dims=1))]
-    yield [*makers, _mapped(last, _rounded)]
-    yield [*makers, last]
-
-
-def _mapped(step: Step, change: Callable[[Tensor], Tensor]) -> Step:
-    return replace(
-        step,
-        args=tuple(_through(value, change) for value in step.args),
-        kwargs={key: _through(value, change) for key, value in step.kwargs.items()},
-    )
-
-
-def _through(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """`value` with each tensor in it changed; lists and dicts are new ones."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if type(value) in (list, tuple):
-        return type(value)(_through(item, change) for item in value)
-    if type(value) is dict:
-        return {key: _through(item, change) for key, item in value.items()}
-    return value
-
-
-def _detached(steps: list[Step]) -> list[Step]:
-    return [_mapped(step, Tensor.detach) for step in steps]
-
-
-def _cut(value: Tensor, rows: int, dims: int) -> Tensor:
-    if value.dim() == 0:
-        return value
-    return _rounded(value[tuple(slice(0, rows) for _ in value.shape[:dims])])
-
-
-def _rounded(value: Tensor) -> Tensor:
-    if not value.is_floating_point():
-        return value
-    return value.detach().mul(100).round().div(100).requires_grad_(value.requires_grad)

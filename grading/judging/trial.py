@@ -1,0 +1,173 @@
+"""Calls made again, alone, on one side or the other, and how what they give compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from grading.border import Proxy, follow
+from grading.check import show, show_both
+from grading.judging.likeness import alike
+from grading.judging.standins import StandIn
+from grading.judging.steps import Result, Step, reseeded, through
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the last of several steps gave.
+
+    Attributes:
+        result: what it returned.
+        grads: of its tensor arguments.
+        after: its arguments when it was done.
+        asked: what stand-ins among them were asked.
+    """
+
+    result: Any
+    grads: tuple[Tensor | None, ...] = ()
+    after: tuple[Any, ...] = ()
+    asked: tuple[Any, ...] = ()
+
+
+def make(student: Any, steps: list[Step]) -> Seen | None:
+    """Make the calls; None when one of them raises."""
+    made: list[Any] = []
+    leaves: list[Tensor] = []
+    stand_ins = [value for value in steps[-1].values if isinstance(value, StandIn)]
+    for stand_in in stand_ins:
+        stand_in.asked = []
+    state = torch.get_rng_state()
+    try:
+        for step in steps:
+            leaves = []
+            fresh = step.with_tensors(partial(_leaf, leaves=leaves))
+            fresh = fresh.with_each(partial(_resolved, made=made))
+            if step.helper is not None:
+                call = step.helper.build
+            elif step.library:
+                call = partial(student.make, step.library)
+            else:
+                call = follow(student if step.owner is None else made[step.owner], step.name)
+            torch.default_generator.manual_seed(step.seed)
+            made.append(call(*fresh.args, **fresh.kwargs))
+        asked = tuple(stand_in.asked for stand_in in stand_ins)
+        after = tuple(map(_state, fresh.values))
+        return Seen(made[-1], _gradients(made[-1], leaves), after, asked)
+    except Exception:
+        return None
+    finally:
+        torch.set_rng_state(state)
+
+
+def _resolved(value: Any, made: list[Any]) -> Any:
+    return made[value.number] if isinstance(value, Result) else value
+
+
+def _state(value: Any) -> Any:
+    """Of a layer its weights, by which alone it can be compared."""
+    if isinstance(value, nn.Module) or (isinstance(value, Proxy) and hasattr(value, "state_dict")):
+        return dict(value.state_dict())
+    return value
+
+
+def _leaf(value: Tensor, leaves: list[Tensor]) -> Tensor:
+    copy = value.detach().clone()
+    if value.requires_grad:
+        leaves.append(copy.requires_grad_())
+    return copy
+
+
+def _gradients(result: Any, leaves: list[Tensor]) -> tuple[Tensor | None, ...]:
+    if not leaves or not isinstance(result, Tensor) or not result.requires_grad:
+        return ()
+    return torch.autograd.grad(result.sum(), leaves, allow_unused=True)
+
+
+def is_random(student: Any, steps: list[Step]) -> bool:
+    """Whether another seed gives another result."""
+    once = make(student, steps)
+    return once is not None and not same(once, make(student, reseeded(steps, steps[-1].seed ^ 1)))
+
+
+def same(a: Seen, b: Seen | None) -> bool:
+    """Whether two sides gave the same, in every respect."""
+    return (
+        b is not None
+        and alike(a.result, b.result)
+        and alike(list(a.grads), list(b.grads))
+        and alike(plain(a.after), plain(b.after))
+        and alike(a.asked, b.asked)
+    )
+
+
+def asked_otherwise(got: Seen | None, want: Seen) -> bool:
+    """Whether the two differ in nothing but what they asked a stand-in."""
+    return got is not None and same(got, replace(want, asked=got.asked)) and not same(got, want)
+
+
+def only_changed(student: Any, steps: list[Step], want: Seen | None) -> Seen | None:
+    """What the call gives when it may change its arguments, if that is all that is wrong."""
+    with student.in_place():
+        seen = make(student, steps)
+    wrong = seen is not None and want is not None and changed_otherwise(seen, want) is not None
+    return seen if wrong else None
+
+
+def changed_otherwise(got: Seen | None, want: Seen) -> int | None:
+    """The place of the argument in which alone the two differ, None where there is more or none."""
+    if got is None or not alike(plain(got.result), plain(want.result)):
+        return None
+    places = range(len(want.after))
+    return next((i for i in places if not alike(plain(got.after[i]), plain(want.after[i]))), None)
+
+
+def grads_differ(got: Seen | None, want: Seen) -> bool:
+    """Whether the results are the same, and only what flows back through them is not."""
+    if got is None or not isinstance(want.result, Tensor):
+        return False
+    if not alike(plain(got.result), plain(want.result)):
+        return False
+    return not (alike(got.result, want.result) and alike(list(got.grads), list(want.grads)))
+
+
+def plain(value: Any) -> Any:
+    """`value` with each tensor in it detached."""
+    return through(value, Tensor.detach)
+
+
+def difference(got: Seen | None, want: Seen) -> tuple[str, str]:
+    """Both in one line each, where they differ; "" for what an exception ended."""
+    if got is None:
+        return "", "no error" if want.result is None else show(want.result)
+    if asked_otherwise(got, want):
+        return _show_asked(got.asked[0]), _show_asked(want.asked[0])
+    place = changed_otherwise(got, want)
+    if place is not None:
+        return show(plain(got.after[place])), show(plain(want.after[place]))
+    if grads_differ(got, want):
+        if isinstance(got.result, Tensor) and not got.result.requires_grad:
+            return "a result without a gradient", "a result that gradients flow back from"
+        for a, b in zip(got.grads, want.grads, strict=False):
+            if not alike(a, b):
+                return f"gradient {show(a)}", f"gradient {show(b)}"
+    return _show_both(got.result, want.result)
+
+
+def _show_asked(calls: list[Any]) -> str:
+    times = {0: "the model is never called", 1: "the model is asked"}
+    text = times.get(len(calls), f"the model is called {len(calls)} times, with")
+    return " ".join([text, *(show(value) for value in calls[:1])])
+
+
+def _show_both(got: Any, want: Any) -> tuple[str, str]:
+    """The two in one line each; of large tensors an element that differs."""
+    if isinstance(got, Tensor) and isinstance(want, Tensor):
+        same_kind = (got.shape, got.dtype, got.layout) == (want.shape, want.dtype, want.layout)
+        off = ~torch.isclose(got.detach(), want.detach(), 1e-4, 1e-6, True) if same_kind else None
+        if off is not None and bool(off.any()):
+            return show_both(got.detach(), want.detach(), off)
+    return show(got), show(want)
