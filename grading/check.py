@@ -193,7 +193,9 @@ def show_both(have: Tensor, want: Tensor, off: Tensor) -> tuple[str, str]:
 def _show_apart(have: Any, want: Any) -> tuple[str, str]:
     """Two values of any kind; of long ones an element that differs, where there is one."""
     if isinstance(have, Tensor) and isinstance(want, Tensor) and have.shape == want.shape:
-        return show_both(have, want, have != want)
+        off = have != want
+        if bool(off.any()):
+            return show_both(have, want, off)
     one, other = show(have), show(want)
     if one == other and isinstance(have, (list, tuple)):
         if len(have) != len(want):

@@ -54,7 +54,8 @@ def write_lines(
             elif text.startswith("SimpleNamespace"):
                 lines.insert(0, "from types import SimpleNamespace")
             written.append(text)
-        if seeded and (random or not last):
+        draws = step.helper is None or step.helper.draws
+        if seeded and draws and (random or not last):
             lines.append(f"torch.manual_seed({step.seed})")
         call = _call(step, written, variables)
         if step.helper is not None and step.helper.before:

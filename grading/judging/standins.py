@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from grading.border import Call
 
 
+_CALLS = 64  # of a stand-in that are noted
+
+
 class StandIn:
     """A function of one expression, which notes what it is asked.
 
@@ -26,7 +29,7 @@ class StandIn:
         answer: an expression in them.
 
     Attributes:
-        asked: the arguments of each call since `asked` was last cleared.
+        asked: the arguments of the first calls since `asked` was last cleared.
     """
 
     def __init__(self, parameters: str, answer: str) -> None:
@@ -35,7 +38,8 @@ class StandIn:
         self.asked: list[Any] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.asked.append(through([*args, *kwargs.values()], _kept))
+        if len(self.asked) < _CALLS:  # or a student's endless loop would fill the memory
+            self.asked.append(through([*args, *kwargs.values()], _kept))
         return self._answer(*args, **kwargs)
 
     def source(self, *, tells: bool) -> str:
@@ -149,7 +153,7 @@ def _layer(model: Any) -> Step | None:
         k: v.shape for k, v in model.state_dict().items()
     }:
         return None
-    helper = Helper(partial(eval, text, {"torch": torch}), lambda: text)
+    helper = Helper(partial(eval, text, {"torch": torch}), lambda: text, draws=True)
     return Step(type(model).__name__, None, (), {}, helper=helper)
 
 

@@ -24,11 +24,13 @@ class Helper:
         build: makes it.
         source: Python text of the call, given the texts of its arguments.
         before: lines that must stand before that.
+        draws: it draws random numbers, as a layer draws its weights.
     """
 
     build: Callable[..., Any]
     source: Callable[..., str]
     before: str = ""
+    draws: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch import nn
 
 from grading.border import LocalStudent, Trace
 from grading.check import show
+from grading.judging import standins
 from grading.judging.literals import literal
 from grading.judging.snippet import CallText, write_call
 
@@ -211,6 +212,7 @@ def test_a_training_step_gets_a_model_and_an_optimizer(made: str) -> None:
     text, value = shown(STEP, ".mean()", ".sum()", test)
     assert "class Scale(torch.nn.Module):" in text.code
     assert "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)" in text.code
+    assert text.code.count("manual_seed") == 1
     assert isinstance(value, float)
     # Nothing is wrong with the number, but the weights stay: they are looked at in the end.
     text, value = shown(STEP, "    optimizer.step()\n", "", test)
@@ -256,3 +258,14 @@ def test_irregular_tensors_are_not() -> None:
     almost = torch.tensor([1.0, 2.0]).repeat(50, 1)
     almost[-1, 0] = 1.5
     assert literal(almost) is None
+
+
+def test_the_model_to_type_is_the_one_that_was_tried() -> None:
+    step = standins._SCALE_STEP
+    assert step.helper is not None
+    space: dict[str, Any] = {"torch": torch}
+    exec(step.helper.before, space)
+    x, t = torch.randn(3, 2), torch.arange(3)
+    tried, written = step.helper.build(), eval(step.helper.source(), space)
+    assert torch.equal(tried(x, t), written(x, t))
+    assert tried.state_dict() == written.state_dict()

@@ -238,7 +238,8 @@ def test_a_mistake_without_a_seed_is_known_by_its_symptom(graded: Grade, tmp_pat
     for told, slug in (("", None), (", unseeded=True", "clock")):
         part = write_course(tmp_path / f"course{bool(told)}")
         bank(part.misconceptions_file, f'@mistake("double", "clock", "No seed."{told})\n{clock}')
-        lost = by_name(graded(source, part=part))["test_double_three"]
+        # Of 120 numbers; a single one is the same by chance in one of a thousand runs.
+        lost = by_name(graded(source, part=part))["test_double_random"]
         assert (lost.misconception.slug if lost.misconception else None) == slug
 
 
