@@ -144,7 +144,7 @@ def difference(got: Seen | None, want: Seen) -> tuple[str, str]:
     if got is None:
         return "", "no error" if want.result is None else show(want.result)
     if asked_otherwise(got, want):
-        return _show_asked(got.asked[0]), _show_asked(want.asked[0])
+        return _show_asked(got.asked[0], want.asked[0])
     place = changed_otherwise(got, want)
     if place is not None:
         return show(plain(got.after[place])), show(plain(want.after[place]))
@@ -157,10 +157,16 @@ def difference(got: Seen | None, want: Seen) -> tuple[str, str]:
     return _show_both(got.result, want.result)
 
 
-def _show_asked(calls: list[Any]) -> str:
-    times = {0: "the model is never called", 1: "the model is asked"}
-    text = times.get(len(calls), f"the model is called {len(calls)} times, with")
-    return " ".join([text, *(show(value) for value in calls[:1])])
+def _show_asked(got: list[Any], want: list[Any]) -> tuple[str, str]:
+    """How often a stand-in was called on both sides, or with what, where that is not the same."""
+    if len(got) != len(want):
+        counts = (f"{len(calls)} time{'s' * (len(calls) != 1)}" for calls in (got, want))
+        one, other = (f"the model is called {count}" for count in counts)
+        return one, other
+    place = next(i for i, pair in enumerate(zip(got, want, strict=True)) if not alike(*pair))
+    when = f"in call {place + 1} of {len(want)} " if len(want) > 1 else ""
+    one, other = (f"{when}the model is asked {show(calls[place])}" for calls in (got, want))
+    return one, other
 
 
 def _show_both(got: Any, want: Any) -> tuple[str, str]:

@@ -19,23 +19,21 @@ from grading.judging.literals import literal
 from grading.judging.snippet import CallText, write_call
 
 HEAD = "import torch\nfrom torch import nn\n"
-LOSS = (
-    HEAD
-    + """
+LOSS = """
 def loss(model, x0, t, noise):
     return (noise - model(x0 + noise, t)).pow(2).mean()
 """
-)
-NOISY = (
-    HEAD
-    + """
+CHAIN = """
+def chain(model, x):
+    for t in range(2, -1, -1):
+        model(x, t)
+    return x
+"""
+NOISY = """
 def noisy(x, scale=2.0):
     return x + scale * torch.randn_like(x)
 """
-)
-NET = (
-    HEAD
-    + """
+NET = """
 class Net(nn.Module):
     def __init__(self, size):
         super().__init__()
@@ -45,10 +43,7 @@ class Net(nn.Module):
 def both(first, second, x):
     return first(x) - second(x)
 """
-)
-STEP = (
-    HEAD
-    + """
+STEP = """
 def step(model, optimizer, x0):
     t = torch.randint(0, 4, (x0.shape[0],))
     loss = model(x0, t).pow(2).mean()
@@ -57,20 +52,16 @@ def step(model, optimizer, x0):
     optimizer.step()
     return loss.item()
 """
-)
-INIT = (
-    HEAD
-    + """
+INIT = """
 def init(layer):
     with torch.no_grad():
         layer.bias.fill_(1.0)
 """
-)
 
 
 def module_of(source: str) -> ModuleType:
     module = ModuleType("part")
-    exec(source, module.__dict__)
+    exec(HEAD + source, module.__dict__)
     return module
 
 
@@ -133,7 +124,14 @@ def test_where_the_mistake_is_what_the_model_is_told_it_prints_that(
     assert "(2,)" in text.expected
     assert "tensor([[0]" in capsys.readouterr().out
     text, _ = shown(LOSS, "    return", "    model(x0, t)\n    return", test)
-    assert text.got.startswith("the model is called 2 times")
+    assert text.got == "the model is called 2 times"
+    assert text.expected == "the model is called 1 time"
+
+
+def test_of_several_questions_to_a_model_the_wrong_one_is_shown() -> None:
+    text, _ = shown(CHAIN, "range(2, -1, -1)", "(2, 0, 1)", lambda s: s.chain(Spy(), torch.ones(2)))
+    assert text.got.startswith("in call 2 of 3 the model is asked") and text.got.endswith("0]")
+    assert text.expected.endswith("1]")
 
 
 def test_a_call_that_draws_keeps_its_size_and_gets_a_short_seed() -> None:
