@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from grading.check import Mismatch
 from grading.skeleton import NOT_IMPLEMENTED, stub_of
+
+# Python's own words, in which a module, a class or an object lacks something.
+_ABSENT = re.compile(
+    r"(?:module '[^']{1,80}'|type object '([^']{1,80})'|'([^']{1,80})' object)"
+    r" has no attribute '([^']{1,80})'"
+)
 
 
 @dataclass
@@ -112,6 +119,12 @@ def _raised(error: Any, file_name: str, task: str, others: Mapping[str, str]) ->
         return Verdict(
             status="failed", message=NOT_IMPLEMENTED, symptom=NOT_IMPLEMENTED, not_implemented=True
         )
+    absent = _ABSENT.match(error.message) if error.type_name == "AttributeError" else None
+    if absent and not error.frames:  # the test looked for it, and no line of the student's
+        owner = absent[1] or absent[2]
+        has = f"{file_name}: {owner} has" if owner else f"{file_name} defines"
+        text = _line(f"{has} no {absent[3]}: was it renamed or removed?")
+        return Verdict(status="failed", message=text, symptom=text)
     where = elsewhere = ""
     if error.frames and not isinstance(error, SyntaxError):  # which names its own line
         line, function, source = error.frames[-1]

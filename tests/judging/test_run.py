@@ -98,8 +98,20 @@ def test_a_file_that_cannot_be_imported(graded: Grade, source: str, status: str,
 def test_a_missing_function_is_a_plain_sentence(graded: Grade) -> None:
     report = graded("x = 1\n")
     assert (report.status, report.score) == ("graded", 0)
+    lost = by_name(report)
+    assert lost["test_double_three"].message == (
+        "tiny.py defines no double: was it renamed or removed?"
+    )
+    message = by_name(graded(SOLUTION.replace("self.line", "self.lime")))["test_net"].message
+    assert message.endswith("tiny.py: Net has no line: was it renamed or removed?")
+
+
+def test_an_attribute_that_the_students_own_code_misses_is_no_renamed_function(
+    graded: Grade,
+) -> None:
+    report = graded(SOLUTION.replace("return 2 * x", "return x.twice"))
     message = by_name(report)["test_double_three"].message
-    assert "double" in message and "AttributeError" in message
+    assert "AttributeError" in message and "line" in message and "renamed" not in message
 
 
 def test_one_seed_gives_one_report_and_another_other_inputs(graded: Grade) -> None:
