@@ -10,13 +10,7 @@ import torch
 from lab.data import cache, fetching, idx
 from lab.data.recipe import Source
 from lab.data.sources import RECIPES
-from tests.lab.data.world import (
-    GZ,
-    Server,
-    entries,
-    recipe,
-    tiny,
-)
+from tests.lab.data.world import GZ, Server, entries, recipe, tiny
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,7 @@ from lab import data
 from lab.data import cache
 from lab.data.cache import Arrays
 from lab.errors import StorageError
-from tests.lab.data.world import (
-    leftovers,
-    tiny,
-)
+from tests.lab.data.world import leftovers, tiny
 
 
 def test_the_cache_gives_back_what_was_written(tmp_path: Path) -> None:

@@ -17,9 +17,7 @@ import pytest
 
 from lab.data import archive, cifar, fashion, idx
 from lab.data.archive import Undecodable
-from tests.lab.data.world import (
-    pack,
-)
+from tests.lab.data.world import pack
 
 
 def test_idx_by_hand() -> None:

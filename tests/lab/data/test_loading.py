@@ -12,10 +12,7 @@ from lab import data
 from lab.data import cache
 from lab.data.sources import RECIPES
 from lab.errors import DataError
-from tests.lab.data.world import (
-    Server,
-    tiny,
-)
+from tests.lab.data.world import Server, tiny
 
 
 def test_load_fetches_when_told_to(server: Server, tmp_path: Path) -> None:

@@ -15,13 +15,7 @@ from lab.data import cache, fetching, idx
 from lab.data.recipe import Source
 from lab.data.sources import RECIPES
 from lab.errors import DataError
-from tests.lab.data.world import (
-    GZ,
-    entries,
-    leftovers,
-    pack,
-    recipe,
-)
+from tests.lab.data.world import GZ, entries, leftovers, pack, recipe
 
 ARCHIVE = "tiny-1.0.0.tgz"
 

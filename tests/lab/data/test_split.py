@@ -12,9 +12,7 @@ from lab import data
 from lab.data import cache, small, synthetic
 from lab.data.cache import Arrays
 from lab.errors import DataError
-from tests.lab.data.world import (
-    digits,
-)
+from tests.lab.data.world import digits
 
 
 def split_of(count: int, seed: int = 0) -> data.Split:
