@@ -1,4 +1,4 @@
-"""The pytest plugin, the judge, who is to blame and why.
+"""Judging: an ordinary pytest run in a trusted process, with the student behind the border.
 
 One submission, from the outside in: `run` grades its parts, `session` is one pytest run, `judge`
 decides how often a test runs and in which of the `workers`, on which `pieces` of the reference;

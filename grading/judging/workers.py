@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 IMPORT_SECONDS = 10.0
 ASIDE_SECONDS = 3.0
+_LEAST_SECONDS = 1.0  # with less, a call that is merely slow would look like one that hangs
 
 
 class Workers:
@@ -112,7 +113,7 @@ class Workers:
         They leave no trace, and all of a submission's together take a few seconds at most.
         """
         session = self._session
-        if session is None or session.dead or self._aside_left <= 0:
+        if session is None or session.dead or self._aside_left < _LEAST_SECONDS:
             yield None
             return
         self.trace.enabled = False
