@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any, NoReturn, Protocol
 
@@ -108,7 +109,12 @@ class JudgePeer(Peer):
         else:
             raise AttributeError("the test's object has no such method")
         with torch.set_grad_enabled(grad):
-            found = function(*args, **kwargs)
+            try:
+                found = function(*args, **kwargs)
+            except Exception as error:
+                with contextlib.suppress(AttributeError):
+                    error.asked_of = callable_name(function)  # type: ignore[attr-defined]
+                raise
         return None if isinstance(found, nn.Module) else found
 
     def answer_next(self, number: Any) -> list[Any]:

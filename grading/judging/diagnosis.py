@@ -89,8 +89,10 @@ class Diagnosis:
         if text.expected:
             # What the call shown gives, rather than the test's larger inputs.
             verdict.expected = text.expected
-            if text.got or not isinstance(attempt.error, StudentError):
-                verdict.got = text.got or "an exception"
+            if text.got:
+                verdict.got = text.got
+            elif isinstance(attempt.error, AssertionError):
+                verdict.got = "an exception"  # else its own words are there already
 
     def _known_mistakes(self, item: pytest.Item, task: str, attempt: Attempt) -> list[Entry]:
         candidates = self._open.get(task)

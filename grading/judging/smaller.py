@@ -114,6 +114,9 @@ def _to_single(value: Tensor) -> Tensor:
 
 
 def _rounded(value: Tensor) -> Tensor:
+    """To two decimals, and small numbers to two digits: 0.0001 is not nothing."""
     if not value.is_floating_point():
         return value
-    return value.detach().mul(100).round().div(100).requires_grad_(value.requires_grad)
+    exact = value.detach().double()
+    unit = 10.0 ** (exact.abs().clamp(1e-30, 0.1).log10().floor() - 1).clamp(max=-2)
+    return (exact / unit).round().mul(unit).to(value.dtype).requires_grad_(value.requires_grad)

@@ -176,4 +176,11 @@ def _show_both(got: Any, want: Any) -> tuple[str, str]:
         off = ~torch.isclose(got.detach(), want.detach(), 1e-4, 1e-6, True) if same_kind else None
         if off is not None and bool(off.any()):
             return show_both(got.detach(), want.detach(), off)
-    return show(got), show(want)
+    one, other = show(got), show(want)
+    if one == other:  # a number and a tensor look the same
+        one, other = (f"{_kind(value)} {text}" for value, text in ((got, one), (want, other)))
+    return one, other
+
+
+def _kind(value: Any) -> str:
+    return "a tensor," if isinstance(value, Tensor) else f"a {type(value).__name__},"

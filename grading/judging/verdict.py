@@ -85,14 +85,24 @@ def classify(
     if isinstance(error, AssertionError):
         first = str(error).strip().split("\n", 1)[0] or "An assertion of the test failed."
         return Verdict(status="failed", message=first, symptom=first)
-    text = str(error).strip().split("\n", 1)[0]
+    lead = _unusable(error, others or {})
+    text = _line(f"{type(error).__name__}: {str(error).strip()}".split("\n", 1)[0])[:400]
     return Verdict(
         status="failed",
         fault="unknown",
-        message=_line(
-            f"The test could not use what came back: {type(error).__name__}: {text}"[:500]
-        ),
+        message=f"{lead}: {text}",
+        symptom=f"{lead}.",
+        got=text,
     )
+
+
+def _unusable(error: BaseException, others: Mapping[str, str]) -> str:
+    """What an exception on the judge's side means: of the test itself, or of what was called."""
+    asked = getattr(error, "asked_of", "")
+    if not asked:
+        return "The test could not use what came back"
+    lent = asked in {name.rpartition(".")[2] for name in others}
+    return f"Your code gave {asked if lent else 'the model of the test'} what it cannot take"
 
 
 def _died(error: Any) -> Verdict:

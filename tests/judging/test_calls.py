@@ -267,3 +267,21 @@ def test_the_model_to_type_is_the_one_that_was_tried() -> None:
     tried, written = step.helper.build(), eval(step.helper.source(), space)
     assert torch.equal(tried(x, t), written(x, t))
     assert tried.state_dict() == written.state_dict()
+
+
+def test_small_numbers_stay_what_they_are() -> None:
+    def test(student: Any) -> None:
+        student.loss(None, torch.rand(40) / 5000, 0, 0)
+
+    source = "def loss(model, x0, t, noise):\n    return 1 / x0\n"
+    text, value = shown(source, "1 / x0", "2 / x0", test)
+    assert text.got == show(value)
+    assert torch.isfinite(value).all() and (value > 9000).all()
+
+
+def test_a_number_where_a_tensor_is_due_is_told_apart() -> None:
+    def test(student: Any) -> None:
+        student.loss(Spy(), torch.randn(4), 1, torch.randn(4))
+
+    text, _ = shown(LOSS, ".mean()", ".mean().item()", test)
+    assert text.got.startswith("a float, ") and text.expected.startswith("a tensor, ")

@@ -223,7 +223,9 @@ def test_a_mistake_is_named_when_the_test_cannot_use_the_result(
     bank(part.misconceptions_file, entry)
     report = graded(SOLUTION.replace("return 2 * x", "2 * x"), part=part)
     lost = by_name(report)["test_double_three"]
+    assert lost.symptom == "The test could not use what came back."
     assert "'NoneType' object has no attribute 'clone'" in lost.message
+    assert lost.got == "None"
     assert lost.misconception is not None and lost.misconception.slug == "nothing"
 
 

@@ -171,6 +171,15 @@ def test_a_task_that_is_wrong_by_itself_loses_its_points_and_is_explained(graded
     assert got == pytest.approx(2 * due, rel=1e-3)
 
 
+def test_what_a_lent_function_cannot_take_is_the_callers_fault(graded: Grade) -> None:
+    report = graded(SOLUTION.replace("half(half(x))", "half(half('x'))"))
+    assert points(report) == {**FULL, "quarter": 0}
+    lost = next(test for task in report.tasks for test in task.tests if test.name == "test_quarter")
+    assert lost.message.startswith("Your code gave half what it cannot take: TypeError: ")
+    assert lost.symptom == "Your code gave half what it cannot take."
+    assert lost.got.startswith("TypeError: ")
+
+
 def test_what_was_lent_cannot_be_kept(graded: Grade) -> None:
     # Each test of quarter gets a right half, and the tests of half come after it.
     source = SOLUTION.replace("return 0.5 * x", "return _kept[0](x) if _kept else None")
