@@ -30,7 +30,9 @@ def command(task: str, assignments: Path | None) -> None:
     kind = "bonus points" if item.bonus else "points"
     time = f", about {item.minutes} minutes" if item.minutes else ""
     console.print(f"{part.name}/{item.name}", style="bold", markup=False)
-    console.print(f"{item.title}: {item.points} {kind}{time}", markup=False)
+    public = sum(test.points for test in item.tests if test.visibility == "public")
+    parted = f" ({public} public, {item.points - public} hidden)"
+    console.print(f"{item.title}: {item.points} {kind}{parted}{time}", markup=False)
     written = ", ".join(item.functions)
     console.print(f"write {written} in student/{part.name}.py", markup=False)
     for test in item.tests:

@@ -21,6 +21,7 @@ def write_lines(
     leaves: bool = False,
     backward: bool = False,
     changed: int | None = None,
+    part_of: str = "",
     asked: bool = False,
 ) -> str:
     """The lines themselves; "" when an argument cannot be written down.
@@ -30,12 +31,13 @@ def write_lines(
         leaves: it goes wrong only where arguments require gradients.
         backward: it is the gradients that are wrong.
         changed: the argument that the call changes, wrongly.
+        part_of: of that argument, where it is a layer, the weight that is wrong.
         asked: it asks the model something wrong, which the model prints.
     """
     plain = [s for s in steps if s.owner is None and s.helper is None and not s.library]
     own = dict.fromkeys(step.name for step in plain)
     lines = [f"from {part} import {', '.join(own)}"]
-    variables = _variables(steps, module)
+    variables, looked_at = _variables(steps, module), ""
     seeded = random or len(steps) > 1  # a model's weights are drawn when it is made
     for number, step in enumerate(steps):
         last = number == len(steps) - 1
@@ -45,7 +47,14 @@ def write_lines(
             text = _source(value, variables, leaves, asked)
             if text is None:
                 return ""
-            if isinstance(value, Tensor | StandIn) or (
+            if last and changed == len(written) and _is_list_of_tensors(value):
+                # Each has a name of its own: to replace what is in the list changes none of them.
+                own_names = [f"{name or 'x'}_{i}" for i in range(len(value))]
+                for own_name, item in zip(own_names, value, strict=True):
+                    lines.append(f"{own_name} = {literal(item, leaves=leaves)}")
+                text = f"[{', '.join(own_names)}]"
+                looked_at = ", ".join(own_names)
+            elif isinstance(value, Tensor | StandIn) or (
                 last and changed == len(written) and not isinstance(value, Result)
             ):
                 variable = name or f"x{len(written)}"
@@ -67,9 +76,20 @@ def write_lines(
         lines[-1] = f"out = {lines[-1]}"
         lines.append("out.sum().backward()")
     elif changed is not None:
-        model = isinstance(steps[-1].values[changed], Result)
-        lines.append((names[changed] or f"x{changed}") + (".state_dict()" if model else ""))
+        looked_at = looked_at or names[changed] or f"x{changed}"
+        lines.append(looked_at + _attribute(part_of))
     return "\n".join(lines)
+
+
+def _is_list_of_tensors(value: Any) -> bool:
+    return type(value) is list and bool(value) and all(isinstance(v, Tensor) for v in value)
+
+
+def _attribute(path: str) -> str:
+    """How to read a weight off a layer: `.weight`; of a deeper one by its name."""
+    if not path:
+        return ""
+    return f".{path}" if path.isidentifier() else f".state_dict()[{path!r}]"
 
 
 def _source(value: Any, variables: list[str], leaves: bool, asked: bool) -> str | None:

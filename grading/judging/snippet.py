@@ -18,6 +18,7 @@ from grading.judging.trial import (
     Seen,
     asked_otherwise,
     changed_otherwise,
+    changed_part,
     difference,
     grads_differ,
     is_random,
@@ -115,12 +116,15 @@ def _where_they_part(
         leaves=backward or (got is None and make(student, detached(small)) is not None),
         backward=backward,
         changed=changed_otherwise(got, want),
+        part_of=changed_part(got, want),
         asked=asked_otherwise(got, want),
     )
     if not code:
         return None
-    # Two right functions may draw in another order: no result of a draw is due.
-    return CallText(code) if random else CallText(code, *difference(got, want))
+    if random:
+        # Two right functions may draw in another order: no result of a draw is due.
+        return CallText(f"{code}\n# Other draws than the test's, whose numbers are told here.")
+    return CallText(code, *difference(got, want))
 
 
 def last_call(part: str, trace: Trace | None, student: Any, functions: Sequence[str] = ()) -> str:
@@ -146,14 +150,26 @@ def last_call(part: str, trace: Trace | None, student: Any, functions: Sequence[
         return write_lines(part, steps, student)
     if not _repeats(student, steps, call):
         return ""
-    changed = None
-    if isinstance(call.error, InputChanged):
+    leaves = False
+    if call.error is not None and not isinstance(call.error, InputChanged):
         with student.in_place():
-            seen = make(student, steps)
-        before = Seen(None if seen is None else seen.result, (), steps[-1].values)
-        changed = changed_otherwise(seen, before)
+            leaves = make(student, detached(steps)) is not None
     random = is_random(student, steps)
-    return write_lines(part, steps, student, random=random, changed=changed)
+    changed = _changed(student, steps, call)
+    return write_lines(part, steps, student, random=random, leaves=leaves, changed=changed)
+
+
+def _changed(student: Any, steps: list[Step], call: Call) -> int | None:
+    """The place of the argument to look at afterwards: one that the call changes, if any."""
+    if isinstance(call.error, InputChanged):
+        place = call.error.places[0].partition(".")[0]
+        names = [*map(str, range(len(call.args))), *call.kwargs]
+        return names.index(place) if place in names else None
+    if call.error is not None or call.result is not None:
+        return None
+    with student.in_place():
+        seen = make(student, steps)
+    return None if seen is None else changed_otherwise(seen, Seen(None, (), steps[-1].values))
 
 
 def _repeats(student: Any, steps: list[Step], call: Call) -> bool:

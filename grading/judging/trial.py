@@ -125,6 +125,17 @@ def changed_otherwise(got: Seen | None, want: Seen) -> int | None:
     return next((i for i in places if not alike(plain(got.after[i]), plain(want.after[i]))), None)
 
 
+def changed_part(got: Seen | None, want: Seen) -> str:
+    """Of a changed layer the weight that differs, "" for what is no layer."""
+    place = changed_otherwise(got, want)
+    if got is None or place is None:
+        return ""
+    one, other = got.after[place], want.after[place]
+    if type(one) is not dict or type(other) is not dict:
+        return ""
+    return next((key for key in other if not alike(one.get(key), other[key])), "")
+
+
 def grads_differ(got: Seen | None, want: Seen) -> bool:
     """Whether the results are the same, and only what flows back through them is not."""
     if got is None or not isinstance(want.result, Tensor):
@@ -145,9 +156,10 @@ def difference(got: Seen | None, want: Seen) -> tuple[str, str]:
         return "", "no error" if want.result is None else show(want.result)
     if asked_otherwise(got, want):
         return _show_asked(got.asked[0], want.asked[0])
-    place = changed_otherwise(got, want)
+    place, part = changed_otherwise(got, want), changed_part(got, want)
     if place is not None:
-        return show(plain(got.after[place])), show(plain(want.after[place]))
+        one, other = plain(got.after[place]), plain(want.after[place])
+        return _show_both(one[part], other[part]) if part else (show(one), show(other))
     if grads_differ(got, want):
         if isinstance(got.result, Tensor) and not got.result.requires_grad:
             return "a result without a gradient", "a result that gradients flow back from"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -12,11 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from grading.border import LocalStudent, Trace
+from grading.border import InputChanged, LocalStudent, Trace
 from grading.check import show
 from grading.judging import standins
 from grading.judging.literals import literal
-from grading.judging.snippet import CallText, write_call
+from grading.judging.snippet import CallText, last_call, write_call
 
 HEAD = "import torch\nfrom torch import nn\n"
 LOSS = """
@@ -28,6 +29,17 @@ def chain(model, x):
     for t in range(2, -1, -1):
         model(x, t)
     return x
+"""
+MOVE = """
+def move(values):
+    for i, value in enumerate(values):
+        value.add_(1)
+"""
+AVERAGE = """
+def move(values, x):
+    with torch.no_grad():
+        for value in values:
+            value.add_(x)
 """
 NOISY = """
 def noisy(x, scale=2.0):
@@ -155,7 +167,9 @@ def test_a_seed_that_the_student_has_fixed_does_not_hide_the_mistake() -> None:
     for seed in (0, 1, 7):
         fixed = f"torch.manual_seed({seed}); return x"
         text, _ = shown(NOISY, "return x", fixed, lambda s: s.noisy(torch.zeros(2)))
-        assert text.code.splitlines()[-2] == f"torch.manual_seed({int(seed == 0)})"
+        *_, planted, _, comment = text.code.splitlines()
+        assert planted == f"torch.manual_seed({int(seed == 0)})"
+        assert comment.startswith("# Other draws than the test's")
 
 
 def test_a_model_in_double_precision_is_shown_in_single() -> None:
@@ -214,8 +228,8 @@ def test_a_training_step_gets_a_model_and_an_optimizer(made: str) -> None:
     assert isinstance(value, float)
     # Nothing is wrong with the number, but the weights stay: they are looked at in the end.
     text, value = shown(STEP, "    optimizer.step()\n", "", test)
-    assert text.code.endswith("step(model, optimizer, x0)\nmodel.state_dict()")
-    assert value["scale"] == 0.5
+    assert "step(model, optimizer, x0)\nmodel.scale\n# Other" in text.code
+    assert value == 0.5
 
 
 @pytest.mark.parametrize("made", ["by the test", "beside the student's code"])
@@ -227,8 +241,45 @@ def test_a_layer_of_the_library_is_made_as_it_is_written(made: str) -> None:
 
     text, value = shown(INIT, "fill_(1.0)", "fill_(2.0)", test)
     assert "\nlayer = torch.nn.Linear(" in text.code
-    assert value["bias"].tolist() == [2.0, 2.0, 2.0]
+    assert text.code.endswith("init(layer)\nlayer.bias")
+    assert value.tolist() == [2.0, 2.0, 2.0]
     assert "2, 2, 2" in text.got and "1, 1, 1" in text.expected
+
+
+def last(source: str, old: str, new: str, test: Callable[[Any], Any]) -> str:
+    """The call shown where there is no reference."""
+    assert source.count(old) == 1
+    student, trace = module_of(source.replace(old, new)), Trace()
+    with contextlib.suppress(RuntimeError, InputChanged):
+        test(LocalStudent(student, trace))
+    return last_call("part", trace, LocalStudent(student), ["move"])
+
+
+def test_without_a_reference_a_call_shows_what_it_changes_or_needs() -> None:
+    def test(student: Any) -> None:
+        values = [torch.zeros(2), torch.ones(2, requires_grad=True)]
+        with student.in_place(values):
+            student.move(values, torch.ones(2))
+
+    text = last(AVERAGE, "value.add_(x)", "value.sub_(x)", test)
+    assert text.endswith("move([values_0, values_1], x)\nvalues_0, values_1")
+    assert "requires_grad" not in text
+    text = last(AVERAGE, "with torch.no_grad():", "if True:", test)
+    assert "values_1 = torch.tensor([1., 1.]).requires_grad_()" in text or (
+        "torch.tensor([1., 1.]).requires_grad_()]" in text
+    )
+    text = last(AVERAGE, "value.add_(x)", "value.add_(x); x.mul_(2)", test)
+    assert text.endswith("x)\nx")
+
+
+def test_tensors_in_a_list_have_names_since_a_list_can_be_given_others() -> None:
+    def test(student: Any) -> None:
+        with student.in_place():
+            student.move([torch.zeros(2), torch.ones(2)])
+
+    text, value = shown(MOVE, "value.add_(1)", "values[i] = value + 1", test)
+    assert text.code.endswith("\nmove([values_0, values_1])\nvalues_0, values_1")
+    assert [v.tolist() for v in value] == [[0, 0], [1, 1]]  # where 1 and 2 are due
 
 
 @pytest.mark.parametrize(

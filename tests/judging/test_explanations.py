@@ -172,8 +172,8 @@ def test_the_call_that_changes_its_arguments_shows_them(graded: Grade, tmp_path:
     lost = lost_of(graded, tmp_path, "value += step(x)", "value += 2 * step(x)")["test_move"]
     lines = lost.call.splitlines()
     assert lines[0] == "import torch"
-    assert lines[2].startswith("values = [torch.tensor(")
-    assert lines[-1] == "values"
+    assert lines[2].startswith("values_0 = torch.tensor(")
+    assert lines[-1] == "values_0, values_1"
     changed = paste(lost.call, MOVE.replace("value += step(x)", "value += 2 * step(x)"))
     assert [value.tolist() for value in changed] == [[1.0, 1.0], [2.0, 2.0]]
     assert "1.5" in lost.expected and "1.5" not in lost.got

@@ -38,6 +38,7 @@ def test_init_convolution_and_others(student: Any) -> None:
     layer = student.make("torch.nn.Conv2d", 4, 8, 3)
     student.init_weights(layer)
     check.equal(layer.bias.detach(), torch.zeros(8), "The bias of a convolution must be 0.")
+    student.init_weights(student.make("torch.nn.Linear", 3, 2, bias=False))  # it has none to set
     norm = student.make("torch.nn.BatchNorm2d", 4)
     student.init_weights(norm)
     check.equal(norm.weight.detach(), torch.ones(4), "Leave other kinds of layers as they are.")
@@ -97,15 +98,18 @@ def test_kl_per_dim_worked_number(student: Any) -> None:
 
 @pytest.mark.task("kl_per_dim")
 def test_kl_per_dim_weighs_examples(student: Any) -> None:
-    zero, one = torch.zeros(3, 2), torch.zeros(1, 2)
-    got = student.kl_per_dim([(zero, zero), (one + 2, one)])
+    four, one = torch.zeros(4, 2), torch.zeros(1, 2)
+    got = student.kl_per_dim([(four, four), (one + 2, one)])
     check.that(
         got is not None and bool((torch.as_tensor(got) - 1.0).abs().max() > 1e-4),
         "The small last batch counts as much as a full one: average over examples, not batches.",
         got=check.show(got),
-        expected="0.5 and 0.5",
+        expected="shape (2,): [0.4, 0.4]",
     )
-    check.close(got, torch.tensor([0.5, 0.5]), "Three examples with KL 0 and one with 2: 0.5.")
+    check.close(got, torch.full((2,), 0.4), "Four examples with KL 0 and one with 2: 0.4.")
+    wide = student.kl_per_dim([(one, one + math.log(4))])
+    symptom = "For mu = 0 and sigma = 2 the KL is (4 - log 4 - 1) / 2 = 0.8069."
+    check.close(wide, torch.full((2,), 0.806853), symptom)
 
 
 # ---------------------------------------------------------------- active_units
@@ -140,6 +144,9 @@ def test_log_weights_worked_number(student: Any) -> None:
     got = student.log_weights(torch.tensor([[-5.0]]), zero + 2, zero + 1, zero)
     symptom = "-5 - 2^2 / 2 + 1^2 / 2 = -6.5 for z = 2, mu = 1, logvar = 0."
     check.close(got, torch.tensor([[-6.5]]), symptom)
+    got = student.log_weights(torch.tensor([[-5.0]]), zero + 2, zero, zero + math.log(4))
+    symptom = "-5 - 2^2 / 2 + 1 / 2 + log 2 = -5.8069 for z = 2, mu = 0, sigma = 2."
+    check.close(got, torch.tensor([[-5.806853]]), symptom)
 
 
 @pytest.mark.task("log_weights")
@@ -215,7 +222,7 @@ def log(**columns: Any) -> dict[str, Any]:
     healthy = {
         "loss": [110.0, 95.0, 90.0],
         "recon": [100.0, 80.0, 72.0],
-        "kl": [10.0, 15.0, 18.0],
+        "kl": [0.05, 15.0, 18.0],  # near 0 at first is no collapse
         "max_var": [1.0, 1.2, 1.1],
         "latent_dim": 10,
     }

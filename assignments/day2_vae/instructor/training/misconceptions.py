@@ -1406,11 +1406,18 @@ def ema_update(ema_params, params, decay):
             ema.mul_(1 - decay).add_(decay * param)
 
 
-@mistake("ema_update", "not_in_place", "A new tensor is made: the list keeps the old ones.")
+@mistake(
+    "ema_update", "not_in_place", "A new tensor is made: those of ema_params stay as they were."
+)
 def ema_update(ema_params, params, decay):
     with torch.no_grad():
         for ema, param in zip(ema_params, params):
             ema = decay * ema + (1 - decay) * param
+
+
+@mistake("ema_update", "returned", "The average is returned: write it into the tensors themselves.")
+def ema_update(ema_params, params, decay):
+    return [decay * ema + (1 - decay) * param for ema, param in zip(ema_params, params)]
 
 
 @mistake("ema_update", "no_complement", "The new weights enter in full: weigh them with 1 - decay.")
@@ -1445,7 +1452,7 @@ def ema_update(ema_params, params, decay):
             pass
 
 
-@mistake("ema_update", "params_changed", "The parameters are changed, not the average.")
+@mistake("ema_update", "params_changed", "The parameters are changed: the average alone may be.")
 def ema_update(ema_params, params, decay):
     with torch.no_grad():
         for ema, param in zip(ema_params, params):
