@@ -272,6 +272,12 @@ def differ(first: Tensor, second: Tensor, symptom: str) -> None:
         raise Mismatch(symptom, f"the same twice, {show(first)}", "different numbers")
 
 
+def agree(first: Tensor, second: Tensor, symptom: str) -> None:
+    """Pass when two calls gave the same, number for number: nothing was drawn."""
+    if not torch.equal(first, second):
+        raise Mismatch(symptom, f"second call {show(second)}", f"as the first, {show(first)}")
+
+
 def dtype(got: Tensor, expected: torch.dtype, symptom: str) -> None:
     """Pass when the dtype of `got` is `expected`."""
     if got.dtype != expected:

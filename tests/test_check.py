@@ -101,12 +101,18 @@ def test_a_name_is_put_in_front_of_both_numbers() -> None:
     assert (error.got, error.expected) == ("0.5", "0")
 
 
-def test_differ_and_dtype() -> None:
+def test_differ_agree_and_dtype() -> None:
     check.differ(torch.zeros(2), torch.tensor([0.0, 1.0]), "same")
     error = mismatch(check.differ, torch.ones(2), torch.ones(2), "same")
     assert (error.got, error.expected) == (
         "the same twice, shape (2,): [1, 1]",
         "different numbers",
+    )
+    check.agree(torch.ones(2), torch.ones(2), "other")
+    error = mismatch(check.agree, torch.ones(2), torch.zeros(2), "other")
+    assert (error.got, error.expected) == (
+        "second call shape (2,): [0, 0]",
+        "as the first, shape (2,): [1, 1]",
     )
     check.dtype(torch.zeros(2), torch.float32, "wrong")
     error = mismatch(check.dtype, torch.zeros(2), torch.float64, "wrong")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from typing import Any, NoReturn, Protocol
 
@@ -112,8 +111,7 @@ class JudgePeer(Peer):
             try:
                 found = function(*args, **kwargs)
             except Exception as error:
-                with contextlib.suppress(AttributeError):
-                    error.asked_of = callable_name(function)  # type: ignore[attr-defined]
+                error.__dict__["asked_of"] = callable_name(function)  # for the verdict on it
                 raise
         return None if isinstance(found, nn.Module) else found
 

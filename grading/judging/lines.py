@@ -34,7 +34,7 @@ def write_lines(
         part_of: of that argument, where it is a layer, the weight that is wrong.
         asked: it asks the model something wrong, which the model prints.
     """
-    plain = [s for s in steps if s.owner is None and s.helper is None and not s.library]
+    plain = [s for s in steps if s.owner is None and s.helper is None and not s.dotted]
     own = dict.fromkeys(step.name for step in plain)
     lines = [f"from {part} import {', '.join(own)}"]
     variables, looked_at = _variables(steps, module), ""
@@ -106,8 +106,8 @@ def _call(step: Step, written: list[str], variables: list[str]) -> str:
     arguments += [f"{k}={v}" for k, v in zip(step.kwargs, written[len(step.args) :], strict=True)]
     if step.helper is not None:
         return step.helper.source(*arguments)
-    if step.library:
-        return f"{step.library}({', '.join(arguments)})"
+    if step.dotted:
+        return f"{step.dotted}({', '.join(arguments)})"
     target = "" if step.owner is None else variables[step.owner]
     name = "" if step.name == "__call__" else f".{step.name}" if target else step.name
     return f"{target}{name}({', '.join(arguments)})"
@@ -127,7 +127,7 @@ def _argument_names(step: Step, module: Any, steps: list[Step]) -> list[str]:
     """What the module calls the arguments, "" where that cannot be told."""
     names: list[str] = []
     try:
-        if step.helper is not None or step.library:
+        if step.helper is not None or step.dotted:
             parameters = []
         elif step.owner is None:
             parameters = list(inspect.signature(getattr(module, step.name)).parameters)

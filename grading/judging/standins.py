@@ -114,7 +114,7 @@ def with_standins(steps: list[Step], call: Call) -> Iterator[list[Step]]:
 def _optimizer(steps: list[Step]) -> Any:
     """The optimizer among the last step's arguments, if nothing else was made for it."""
     *makers, last = steps
-    if [step.library.startswith("torch.optim.") for step in makers] == [True]:
+    if [step.dotted.startswith("torch.optim.") for step in makers] == [True]:
         kind: type[Any] = Result
     elif not makers:
         kind = torch.optim.Optimizer
@@ -147,8 +147,8 @@ def _layer(model: Any) -> Step | None:
     text = f"torch.nn.{model!r}"
     try:
         made = eval(text, {"torch": torch})
-    except Exception:
-        return None  # its repr is not how it is made
+    except Exception:  # its repr need not be how it is made
+        return None
     if {k: v.shape for k, v in made.state_dict().items()} != {
         k: v.shape for k, v in model.state_dict().items()
     }:
@@ -194,7 +194,7 @@ def _classes(model: Any, call: Call) -> list[int]:
     try:
         with torch.no_grad():
             answer = model(*asked)
-    except Exception:
+    except Exception:  # it was not asked, or by the student's code with anything at all
         values = (*call.args, *call.kwargs.values())
         return [0, *(value + 1 for value in values if type(value) is int and 0 < value < 32)]
     if not isinstance(asked[0], Tensor) or not isinstance(answer, Tensor):

@@ -51,7 +51,7 @@ class Step:
     helper: Helper | None = None
 
     @property
-    def library(self) -> str:
+    def dotted(self) -> str:
         """Such as "torch.nn.Linear", for what a test has made beside the student's code."""
         kind, _, dotted = self.name.partition(":")
         return dotted if kind == "make" else ""

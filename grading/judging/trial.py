@@ -48,8 +48,8 @@ def make(student: Any, steps: list[Step]) -> Seen | None:
             fresh = fresh.with_each(partial(_resolved, made=made))
             if step.helper is not None:
                 call = step.helper.build
-            elif step.library:
-                call = partial(student.make, step.library)
+            elif step.dotted:
+                call = partial(student.make, step.dotted)
             else:
                 call = follow(student if step.owner is None else made[step.owner], step.name)
             torch.default_generator.manual_seed(step.seed)
@@ -57,7 +57,7 @@ def make(student: Any, steps: list[Step]) -> Seen | None:
         asked = tuple(stand_in.asked for stand_in in stand_ins)
         after = tuple(map(_state, fresh.values))
         return Seen(made[-1], _gradients(made[-1], leaves), after, asked)
-    except Exception:
+    except Exception:  # a student's code raises what it likes
         return None
     finally:
         torch.set_rng_state(state)

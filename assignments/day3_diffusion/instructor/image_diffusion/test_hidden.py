@@ -576,12 +576,7 @@ def test_ddim_without_chance(student: Any) -> None:
     first, second = (student.ddim_step(x_t, eps, ab_t, ab_prev) for _ in range(2))
     check.shape(first, (3, 2), "The result has the shape of x_t.")
     symptom = "With eta = 0 two calls must agree."
-    check.that(
-        torch.equal(first, second),
-        symptom,
-        got=f"second call {check.show(second)}",
-        expected=f"as the first, {check.show(first)}",
-    )
+    check.agree(first, second, symptom)
     clean = student.ddim_step(x_t, torch.zeros(3, 2), ab_t, ab_prev)
     symptom = "With eta = 0 and eps = 0 the step must only scale x_t, by sqrt(ab_prev / ab_t)."
     check.close(clean, x_t * 2**0.5, symptom)
