@@ -38,7 +38,8 @@ class WorkerDied(Exception):
     """The worker is gone; every later call on its session says so again.
 
     Args:
-        kind: `timeout`, `memory`, `signal`, `exit` or `protocol`.
+        kind: `timeout`, `memory`, `signal`, `exit` or `protocol`; `late` where none was started,
+            since its time had run out.
         message: one sentence for the report.
     """
 

@@ -15,6 +15,7 @@ from grading.judging.attempt import Attempt, remember_error, remember_trace, run
 from grading.judging.plugin import provider_key, run_seed_key
 from grading.judging.snippet import last_call
 from grading.judging.verdict import Verdict, classify
+from grading.judging.workers import late
 
 if TYPE_CHECKING:
     from grading.judging.diagnosis import Diagnosis
@@ -88,7 +89,7 @@ class Judge:
     def _provide(self, request: pytest.FixtureRequest) -> Iterator[Any]:
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise WorkerDied("timeout", "the time for all tests of the part is used up")
+            raise late()
         session = self._workers.current(left)
         self._workers.trace.clear()
         remember_trace(request, self._workers.trace)
@@ -182,17 +183,18 @@ class Judge:
         stale, lent = not self._workers.is_fresh(), self._lendable(item)
         if lent:
             # What other tasks got wrong is lost there, not here.
-            first = verdict.message
             self._workers.discard()
-            attempt, verdict = self._run(item, nextitem, lent)
+            fair = self._run(item, nextitem, lent)
             # The same failure on other pieces, in another worker: it is this function's own.
-            stale = stale and verdict.message != first
+            stale = stale and fair[1].message != verdict.message
+            if not _came_too_late(fair[0]):
+                attempt, verdict = fair
         if attempt.outcome == "failed" and stale and time.monotonic() < self._ends:
             # An earlier test may have left the worker in a state of its own making: a fresh
             # one, the same seed.
             self._workers.discard()
             own = self._run(item, nextitem)
-            if not lent or own[0].outcome == "passed":
+            if own[0].outcome == "passed" or not (lent or _came_too_late(own[0])):
                 attempt, verdict = own
         return attempt, verdict, lent
 
@@ -251,6 +253,11 @@ class Judge:
 def _function_of(item: pytest.Item) -> str:
     """The test function of which `item` is a case; all its cases count as one."""
     return item.nodeid.partition("[")[0]
+
+
+def _came_too_late(attempt: Attempt) -> bool:
+    """Whether the time for all tests was over, so that the attempt tells nothing."""
+    return isinstance(attempt.error, WorkerDied) and attempt.error.kind == "late"
 
 
 def _not_tried(item: pytest.Item) -> Attempt:

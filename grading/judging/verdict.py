@@ -106,8 +106,9 @@ def _unusable(error: BaseException, others: Mapping[str, str]) -> str:
 
 
 def _died(error: Any) -> Verdict:
-    status = "timeout" if error.kind == "timeout" else "crashed"
+    status = "timeout" if error.kind in ("timeout", "late") else "crashed"
     lead = {
+        "late": "Not tried: the tests before it took too long.",
         "timeout": "Your code did not come back within the time limit: an endless loop?",
         "memory": "Your code used more memory than it may.",
         "protocol": "Your process sent something that is not an answer.",

@@ -18,6 +18,11 @@ ASIDE_SECONDS = 3.0
 _LEAST_SECONDS = 1.0  # with less, a call that is merely slow would look like one that hangs
 
 
+def late() -> WorkerDied:
+    """What a test raises that cannot begin any more."""
+    return WorkerDied("late", "the time for all tests of the part is used up")
+
+
 class Workers:
     """The workers of one submission, one alive at a time.
 
@@ -40,7 +45,8 @@ class Workers:
         self._session: Session | None = None
         self._tests = 0
         self._aside_left = 4 * ASIDE_SECONDS
-        self._broken: BaseException | None = None
+        self._broken: StudentError | WorkerDied | None = None
+        self._imported = False  # once at least
         self._many = False
         self.trace = Trace()  # of the worker that is alive
 
@@ -61,17 +67,14 @@ class Workers:
 
         Raises:
             StudentError, WorkerDied: the student's file cannot be imported; a second worker has
-                tried as well, and each later call raises the same again at once.
+                tried as well, and each later call raises the same again at once. A file that was
+                imported before and was merely cut short by `seconds` is a WorkerDied, "late".
         """
         if self._broken is not None:
             raise self._broken
         if self._session is None:
-            try:
-                self._start(seconds)
-            except (StudentError, WorkerDied):
-                self.discard()
-                self._start_for_good(seconds)
-            self._tests = 0
+            self._start_fairly(time.monotonic() + seconds)
+            self._tests, self._imported = 0, True
         self._tests += 1
         assert self._session is not None
         return self._session
@@ -86,13 +89,18 @@ class Workers:
         if self._many:
             self.sandbox.prepare()
 
-    def _start_for_good(self, seconds: float) -> None:
-        try:
-            self._start(seconds)
-        except (StudentError, WorkerDied) as error:
-            self._broken = error
-            self.discard()
-            raise
+    def _start_fairly(self, ends: float) -> None:
+        """Start a worker, and another where the first cannot import the file."""
+        for is_last in (False, True):
+            try:
+                self._start(max(ends - time.monotonic(), 0.01))
+                return
+            except (StudentError, WorkerDied) as error:
+                self.discard()
+                if is_last:
+                    is_late = self._imported and time.monotonic() >= ends
+                    self._broken = late() if is_late else error
+                    raise self._broken from None
 
     def is_fresh(self) -> bool:
         """Whether the worker has served one test only, or there can be none at all."""
@@ -103,8 +111,11 @@ class Workers:
 
     @property
     def import_error(self) -> BaseException | None:
-        """Why the student's file cannot be imported, None when it can."""
-        return self._broken
+        """Why the student's file cannot be imported, None when it can, or could at first.
+
+        What a worker has passed before another could not be had stays passed.
+        """
+        return None if self._imported else self._broken
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[Any]:

@@ -183,7 +183,7 @@ def check_attack(attack: Attack, level: str, answer: dict[str, Any], targets: Ta
     text = json.dumps(answer["report"], ensure_ascii=False)
     for said in attack.says:
         assert any(one in text for one in said.split("|")), list(texts(part["tasks"]))
-    assert answer["seconds"] < 4 * attack.seconds + 8
+    assert answer["seconds"] < 5 * attack.seconds + 16
 
 
 @pytest.mark.parametrize("level", LEVELS)

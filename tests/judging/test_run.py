@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 from pathlib import Path
 
 import pytest
 
+from grading.border import StudentError, WorkerDied
+from grading.judging.workers import Workers
 from grading.scoring import Part, PartReport, TestReport
 from grading.skeleton import make_skeleton
 from tests.judging.conftest import Grade
@@ -244,3 +247,45 @@ def test_a_hopeless_loop_is_tried_once_for_all_its_cases(graded: Grade) -> None:
     lost = by_name(report)["test_net"]
     assert lost.status == "timeout" and "endless loop" in lost.symptom
     assert lost.duration_s < 5.5  # two cases would take 6 s, and a busy machine has room
+
+
+def test_what_was_passed_stays_when_no_further_worker_can_be_had(
+    graded: Grade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = Workers._start, []
+
+    def start_once(self: Workers, seconds: float) -> None:
+        started.append(seconds)
+        if len(started) > 1:
+            raise StudentError("not again", "ValueError")
+        start(self, seconds)
+
+    monkeypatch.setattr(Workers, "_start", start_once)
+    # The public tests pass in the first worker, which the first hidden one ends.
+    report = graded(SOLUTION.replace("return 2 * x", "return 2 * x if len(x) == 1 else x"))
+    assert (report.status, points(report)) == ("graded", {"double": 10, "noisy": 0, "net": 20})
+    assert "not again" in by_name(report)["test_noisy"].message
+
+
+def test_an_import_that_the_time_for_all_tests_cuts_short_costs_nothing_passed(
+    graded: Grade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = Workers._start, []
+
+    def start_in_time(self: Workers, seconds: float) -> None:
+        started.append(seconds)
+        if len(started) > 1:
+            time.sleep(seconds)
+            raise WorkerDied("timeout", "the time limit passed")
+        start(self, seconds)
+
+    monkeypatch.setattr(Workers, "_start", start_in_time)
+    source = SOLUTION.replace("return 2 * x", "return 2 * x if len(x) == 1 else x")
+    report = graded(source, part_seconds=4)
+    assert (report.status, points(report)) == ("graded", {"double": 10, "noisy": 0, "net": 20})
+    lost = by_name(report)
+    # It was tried once, and says how that went.
+    assert lost["test_double_random"].message == "Not twice x."
+    for name in ("test_double_gradient", "test_noisy"):
+        assert lost[name].status == "timeout"
+        assert lost[name].message.startswith("Not tried: the tests before it took too long.")
