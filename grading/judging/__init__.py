@@ -7,7 +7,8 @@ everything imported, `ceiling` its memory in bounds; `plugin` is the part that p
 `seeds` where inputs come from.
 
 A lost point is explained by `diagnosis`: the test is run again on the reference and the known
-mistakes (`modules`), and `likeness` tells whether the numbers are the same. `snippet` looks for the
-call to show: `steps` are calls that can be made again, `smaller` and `standins` simpler versions
-of them, `trial` makes them and compares, `lines` and `literals` write them down.
+mistakes (`modules`), and `likeness` tells whether the numbers are the same; `rivals` parts mistakes
+that fail alike. `snippet` looks for the call to show: `steps` are calls that can be made again,
+`smaller` and `standins` simpler versions of them, `trial` makes them and compares, `lines` and
+`literals` write them down.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from grading.judging.attempt import Attempt, remember_trace, run_attempt, task_o
 from grading.judging.likeness import error_name, first_difference
 from grading.judging.modules import load_text
 from grading.judging.plugin import provider_key
+from grading.judging.rivals import closest
 from grading.judging.snippet import write_call
 
 if TYPE_CHECKING:
@@ -73,17 +74,22 @@ class Diagnosis:
         index = first_difference(attempt.trace, reference.trace)
         culprit = len(attempt.trace.calls) - 1 if index is None else index
         task = task_of(item)
+        fitting: list[Entry] = []
         if not isinstance(attempt.error, WorkerDied):
-            guide = self._guide_of(task)
-            verdict.fits = [
-                {"slug": entry.slug, "says": entry.says, "guide": entry.guide or guide}
-                for entry in self._known_mistakes(item, task, attempt)
-            ]
+            fitting = self._known_mistakes(item, task, attempt)
         solution = self._module("solution", self._solution)
         with (
             self._workers.aside() as student,
             self._pieces.lent(student, () if student is None else lent),
         ):
+            if student is not None and len(fitting) > 1:
+                fitting = self._closest(fitting, reference.trace, culprit, student)
+                self._open[task] = fitting
+            guide = self._guide_of(task)
+            verdict.fits = [
+                {"slug": entry.slug, "says": entry.says, "guide": entry.guide or guide}
+                for entry in fitting
+            ]
             text = write_call(self._part.name, attempt.trace, culprit, solution, student)
         verdict.call = text.code
         if text.expected:
@@ -112,7 +118,7 @@ class Diagnosis:
         if time.monotonic() > self._ends:
             return False
         source = entry.applied_to(self._solution)
-        replay = self._replay(item, f"{entry.task}/{entry.slug}", source)
+        replay = self._replay(item, _name_of(entry), source)
         if replay.trace is None or not _same_failure(replay.error, attempt.error):
             return False
         if len(replay.trace.calls) != len(attempt.trace.calls):
@@ -140,6 +146,19 @@ class Diagnosis:
         finally:
             stash[provider_key] = isolated
 
+    def _closest(
+        self, fitting: list[Entry], trace: Trace, culprit: int, student: Any
+    ) -> list[Entry]:
+        """Of mistakes that fail a test alike those whose other answers are the student's too."""
+        with ExitStack() as lending:
+            rivals = []
+            for entry in fitting:
+                source = entry.applied_to(self._solution)
+                rivals.append(LocalStudent(self._module(_name_of(entry), source)))
+                lending.enter_context(self._pieces.lent(rivals[-1], self._lent))
+            kept = closest(rivals, trace, culprit, student)
+        return [entry for entry, is_kept in zip(fitting, kept, strict=True) if is_kept]
+
     def _module(self, name: str, source: str) -> ModuleType:
         if name not in self._modules:
             self._modules[name] = load_text(name, source)
@@ -148,6 +167,10 @@ class Diagnosis:
     def _guide_of(self, task: str) -> str:
         found = self._part.task(task)
         return found.guide if found else ""
+
+
+def _name_of(entry: Entry) -> str:
+    return f"{entry.task}/{entry.slug}"
 
 
 def name_mistakes(part: Part, results: Sequence[RawResult]) -> list[RawResult]:

@@ -9,11 +9,13 @@ from itertools import chain
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from grading.border import InputChanged, LocalStudent, Proxy
+from torch import Tensor
+
+from grading.border import InputChanged, LocalStudent
 from grading.judging.likeness import alike
 from grading.judging.lines import write_lines
 from grading.judging.smaller import detached, drawn, smaller
-from grading.judging.steps import Result, Step
+from grading.judging.steps import Step, reseeded, steps_to
 from grading.judging.trial import (
     Seen,
     asked_otherwise,
@@ -61,7 +63,7 @@ def write_call(
         solution: the reference, for what is due.
         student: the student's module (a proxy), None when its process is gone.
     """
-    call, steps = trace.calls[culprit], _steps(trace, culprit)
+    call, steps = trace.calls[culprit], steps_to(trace, culprit)
     if steps is None:
         return CallText()
     reference = LocalStudent(solution)
@@ -130,8 +132,8 @@ def _where_they_part(
 def last_call(part: str, trace: Trace | None, student: Any, functions: Sequence[str] = ()) -> str:
     """The last call of a failed test, where there is no reference to tell which one went wrong.
 
-    It is shown only if it gives the same when it is made alone: a test may have loaded weights
-    of its own into a model, which these lines know nothing of.
+    Where it is too large to show, or does not give the same when it is made alone (a test may have
+    loaded weights of its own into a model), a smaller one of its kind is shown, and says so.
 
     Args:
         part, trace, student: as in `write_call`.
@@ -143,13 +145,41 @@ def last_call(part: str, trace: Trace | None, student: Any, functions: Sequence[
     calls = [call for call in trace.calls if call.error is not None]
     calls += [call for call in trace.calls if call.name in names]
     call = calls[-1] if calls else trace.calls[-1]
-    steps = _steps(trace, trace.calls.index(call))
+    steps = steps_to(trace, trace.calls.index(call))
     if steps is None:
         return ""
     if student is None:
         return write_lines(part, steps, student)
-    if not _repeats(student, steps, call):
-        return ""
+    exact = _as_made(part, steps, call, student) if _repeats(student, steps, call) else ""
+    return exact or _of_its_kind(part, steps, call, student)
+
+
+def _of_its_kind(part: str, steps: list[Step], call: Call, student: Any) -> str:
+    """The simplest version of a call to which the student's code has an answer that tells much."""
+    if call.error is not None:
+        return ""  # of a simpler call that raises nobody knows whether it should
+    first = ""
+    with student.in_place():
+        for small in smaller(steps, call):
+            seen = make(student, small)
+            if seen is None:
+                continue
+            random = is_random(student, small)
+            code = write_lines(part, reseeded(small, 0), student, random=random)
+            if code:
+                code += "\n# A simpler call than the test's, whose numbers are told here."
+                if not _is_constant(seen.result):
+                    return code
+                first = first or code
+    return first
+
+
+def _is_constant(result: Any) -> bool:
+    return isinstance(result, Tensor) and result.numel() > 1 and len(result.unique()) == 1
+
+
+def _as_made(part: str, steps: list[Step], call: Call, student: Any) -> str:
+    """The call as the test made it; "" when it cannot be written down."""
     leaves = False
     if call.error is not None and not isinstance(call.error, InputChanged):
         with student.in_place():
@@ -179,30 +209,3 @@ def _repeats(student: Any, steps: list[Step], call: Call) -> bool:
     if call.error is not None:
         return again is None or isinstance(call.error, InputChanged)
     return again is not None and alike(plain(again.result), plain(call.result))
-
-
-def _steps(trace: Trace, culprit: int) -> list[Step] | None:
-    """The call and, before it, those that made its object and its arguments, if all are known."""
-    made = [call for call in trace.calls if isinstance(call.result, Proxy)]
-    makers = {id(call.result): call.index for call in reversed(made)}
-    needed, open_ = {culprit}, [culprit]
-    while open_:
-        call = trace.calls[open_.pop()]
-        before = [makers[id(v)] for v in (*call.args, *call.kwargs.values()) if id(v) in makers]
-        if call.owner is not None:
-            before.append(call.owner)
-        if any(index >= call.index for index in before):
-            return None  # made in an earlier test, and handed out again
-        open_ += set(before) - needed
-        needed |= set(before)
-    numbers = {index: number for number, index in enumerate(sorted(needed))}
-    return [
-        Step(
-            call.name,
-            None if call.owner is None else numbers[call.owner],
-            tuple(call.args),
-            dict(call.kwargs),
-            call.seed,
-        ).with_each(lambda v: Result(numbers[makers[id(v)]]) if id(v) in makers else v)
-        for call in (trace.calls[index] for index in sorted(needed))
-    ]

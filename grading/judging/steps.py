@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+
+from grading.border import Proxy
+
+if TYPE_CHECKING:
+    from grading.border import Trace
 
 
 @dataclass(frozen=True)
@@ -99,3 +104,30 @@ def through(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 def reseeded(steps: list[Step], seed: int) -> list[Step]:
     """The same calls, the last from another seed."""
     return [*steps[:-1], replace(steps[-1], seed=seed)]
+
+
+def steps_to(trace: Trace, culprit: int) -> list[Step] | None:
+    """The call and, before it, those that made its object and its arguments, if all are known."""
+    made = [call for call in trace.calls if isinstance(call.result, Proxy)]
+    makers = {id(call.result): call.index for call in reversed(made)}
+    needed, open_ = {culprit}, [culprit]
+    while open_:
+        call = trace.calls[open_.pop()]
+        before = [makers[id(v)] for v in (*call.args, *call.kwargs.values()) if id(v) in makers]
+        if call.owner is not None:
+            before.append(call.owner)
+        if any(index >= call.index for index in before):
+            return None  # made in an earlier test, and handed out again
+        open_ += set(before) - needed
+        needed |= set(before)
+    numbers = {index: number for number, index in enumerate(sorted(needed))}
+    return [
+        Step(
+            call.name,
+            None if call.owner is None else numbers[call.owner],
+            tuple(call.args),
+            dict(call.kwargs),
+            call.seed,
+        ).with_each(lambda v: Result(numbers[makers[id(v)]]) if id(v) in makers else v)
+        for call in (trace.calls[index] for index in sorted(needed))
+    ]

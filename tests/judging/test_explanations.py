@@ -105,8 +105,8 @@ def test_a_call_of_the_tasks_own_function_comes_before_others(
     assert call.endswith("double(x)")
 
 
-def test_a_call_that_does_not_repeat_is_not_shown(graded: Grade, tmp_path: Path) -> None:
-    # The test loads weights of its own: the lines would give other numbers than those told.
+def test_a_call_that_does_not_repeat_says_so(graded: Grade, tmp_path: Path) -> None:
+    # The test loads weights of its own: the lines give other numbers than those told.
     loads = PUBLIC.replace(
         "    x = torch.randn(3, size)\n",
         "    x = torch.randn(3, size)\n"
@@ -116,7 +116,32 @@ def test_a_call_that_does_not_repeat_is_not_shown(graded: Grade, tmp_path: Path)
     source = SOLUTION.replace("return self.line(x)", "return -self.line(x)")
     assert public_only(graded, tmp_path, source, PUBLIC)["test_net"].call.endswith("model(x)")
     lost = public_only(graded, tmp_path, source, loads)["test_net"]
-    assert lost.symptom == "The net is not its line." and lost.call == ""
+    assert lost.symptom == "The net is not its line."
+    assert lost.call.endswith(
+        "\nmodel(x)\n# A simpler call than the test's, whose numbers are told here."
+    )
+    assert paste(lost.call, source).shape == (2, 2)
+
+
+def test_of_a_large_call_with_the_tests_model_one_of_its_kind_is_shown(
+    graded: Grade, tmp_path: Path
+) -> None:
+    asks = """
+import pytest, torch
+from grading import check
+
+@pytest.mark.task("double")
+def test_double_three(student):
+    x = torch.randn(60, 40)
+    check.close(student.asks(lambda z: 3 * z, x), 6 * x, "Not twice the model's answer.")
+"""
+    source = SOLUTION + "\n\ndef asks(model, x):\n    return model(x)\n"
+    lost = public_only(graded, tmp_path, source, asks)["test_double_three"]
+    assert lost.call.startswith("import torch\nfrom tiny import asks\nmodel = lambda")
+    assert lost.call.endswith(
+        "asks(model, x)\n# A simpler call than the test's, whose numbers are told here."
+    )
+    assert len(paste(lost.call, source).unique()) == 4  # a model that answers 0 would tell nothing
 
 
 @pytest.mark.parametrize("reference", [True, False])
@@ -166,6 +191,29 @@ def test_a_mistake_that_explains_little_is_a_coincidence(graded: Grade) -> None:
         "test_double_gradient",
     ]
     assert [test.misconception for test in lost] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("body", "slug"),
+    [("x * x", "squared"), ("x + 3", "plus_three"), ("x + 3 if x < 3 else x", "squared")],
+)
+def test_mistakes_that_fail_alike_part_where_the_test_would_have_gone_on(
+    graded: Grade, tmp_path: Path, body: str, slug: str
+) -> None:
+    # Where x * x is x + 3. The last body is neither later on: the first in the bank stays.
+    number = (1 + 13**0.5) / 2
+    public = PUBLIC.replace(
+        "    check.close(student.double(torch.tensor([3.0])), torch.tensor([6.0]),",
+        f"    for x in ({number}, 5.0):\n"
+        "        check.close(student.double(torch.tensor([x])), torch.tensor([2 * x]),",
+    )
+    assert public != PUBLIC
+    part = write_course(tmp_path / "alike", public=public)
+    source = SOLUTION.replace("return 2 * x", f"return 2 * x if x.numel() > 1 else ({body})")
+    lost = {name: test for name, test in by_name(graded(source, part=part)).items() if test.symptom}
+    assert list(lost) == ["test_double_three"]
+    named = lost["test_double_three"].misconception
+    assert named is not None and named.slug == slug
 
 
 def test_the_call_that_changes_its_arguments_shows_them(graded: Grade, tmp_path: Path) -> None:
@@ -254,6 +302,7 @@ def paste(call: str, source: str) -> Any:
     """What the last line of a shown call gives, with the student's file in reach."""
     namespace: dict[str, Any] = {}
     exec(source, namespace)
-    *lines, last = [line for line in call.splitlines() if not line.startswith("from tiny")]
+    lines = [line for line in call.splitlines() if not line.startswith(("from tiny", "#"))]
+    *lines, last = lines
     exec("\n".join(lines), namespace)
     return eval(last, namespace)

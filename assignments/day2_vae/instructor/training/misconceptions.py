@@ -2115,6 +2115,32 @@ def diagnose(history):
     return ", ".join(name for name, found in signs.items() if found)
 
 
+@mistake("diagnose", "none_when_healthy", "A healthy log gives an empty list, not None.")
+def diagnose(history):
+    loss, recon, kl = history["loss"], history["recon"], history["kl"]
+    signs = {
+        "nan_loss": any(not math.isfinite(v) for v in loss),
+        "loss_spike": any(b > 2 * a for a, b in zip(loss, loss[1:])),
+        "posterior_collapse": kl[-1] / history["latent_dim"] < 0.01,
+        "exploding_variance": any(v > 100 for v in history["max_var"]),
+        "kl_dominates": kl[-1] > recon[-1],
+    }
+    return [name for name, found in signs.items() if found] or None
+
+
+@mistake("diagnose", "returns_nothing", "The list is made and not returned.")
+def diagnose(history):
+    loss, recon, kl = history["loss"], history["recon"], history["kl"]
+    signs = {
+        "nan_loss": any(not math.isfinite(v) for v in loss),
+        "loss_spike": any(b > 2 * a for a, b in zip(loss, loss[1:])),
+        "posterior_collapse": kl[-1] / history["latent_dim"] < 0.01,
+        "exploding_variance": any(v > 100 for v in history["max_var"]),
+        "kl_dominates": kl[-1] > recon[-1],
+    }
+    found = [name for name, is_there in signs.items() if is_there]
+
+
 @mistake("diagnose", "inverted", "The names of what is fine are returned.")
 def diagnose(history):
     loss, recon, kl = history["loss"], history["recon"], history["kl"]
