@@ -54,6 +54,8 @@ def run_attempt(item: pytest.Item, nextitem: pytest.Item | None) -> Attempt:
     """Run setup, call and teardown of `item` once, without telling pytest's reporters yet."""
     attempt = item.stash[attempt_key] = Attempt()
     item._report_sections.clear()
+    # pytest-json-report takes it away when the item has been reported; it may run again later.
+    item.__dict__.setdefault("_json_report_extra", {})
     start = time.perf_counter()
     attempt.reports = runtestprotocol(item, log=False, nextitem=nextitem)
     attempt.duration_s = time.perf_counter() - start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import ModuleType
@@ -50,6 +50,7 @@ class Diagnosis:
         self._bank: list[Entry] | None = None
         self._open: dict[str, list[Entry]] = {}  # task -> mistakes that fit all its failures so far
         self._ends: float | None = None
+        self.struck: set[tuple[str, str]] = set()  # (task, slug) of mistakes that were ruled out
 
     def explain(
         self, item: pytest.Item, attempt: Attempt, verdict: Verdict, lent: tuple[str, ...] = ()
@@ -99,6 +100,29 @@ class Diagnosis:
                 verdict.got = text.got
             elif isinstance(attempt.error, AssertionError):
                 verdict.got = "an exception"  # else its own words are there already
+
+    def strike(self, passed: Sequence[pytest.Item]) -> None:
+        """Rule out the mistakes that would have failed a test that the student's code has passed.
+
+        Args:
+            passed: the tests; of each function one case is enough.
+        """
+        self._lent = ()
+        cases = {item.nodeid.partition("[")[0]: item for item in passed}
+        for task, entries in self._open.items():
+            own = [item for item in cases.values() if task_of(item) == task]
+            self.struck |= {
+                (task, entry.slug)
+                for entry in entries
+                if not entry.unseeded and any(self._would_fail(item, entry) for item in own)
+            }
+
+    def _would_fail(self, item: pytest.Item, entry: Entry) -> bool:
+        assert self._ends is not None
+        if time.monotonic() > self._ends:
+            return False
+        source = entry.applied_to(self._solution)
+        return self._replay(item, _name_of(entry), source).outcome == "failed"
 
     def _known_mistakes(self, item: pytest.Item, task: str, attempt: Attempt) -> list[Entry]:
         candidates = self._open.get(task)
@@ -173,12 +197,17 @@ def _name_of(entry: Entry) -> str:
     return f"{entry.task}/{entry.slug}"
 
 
-def name_mistakes(part: Part, results: Sequence[RawResult]) -> list[RawResult]:
+def name_mistakes(
+    part: Part, results: Sequence[RawResult], struck: Collection[tuple[str, str]] = ()
+) -> list[RawResult]:
     """Decide on one mistake for each failed test: the one that explains most tests of its task.
 
     Mistakes that agree on one test's inputs part on another's, so that votes tell them apart; of
     equals the first in the bank is taken. One that explains less than half of what failed is a
     coincidence, and would lead astray.
+
+    Args:
+        struck: (task, slug) of mistakes that are out of the question.
     """
     tasks = {test.name: task.name for task in part.tasks for test in task.tests}
     failed = Counter(tasks.get(result.function) for result in results if _looked_into(result))
@@ -189,7 +218,8 @@ def name_mistakes(part: Part, results: Sequence[RawResult]) -> list[RawResult]:
     )
     named = []
     for result in results:
-        task, fits = tasks.get(result.function), result.detail.get("fits")
+        task = tasks.get(result.function)
+        fits = [f for f in result.detail.get("fits", ()) if (task, f["slug"]) not in struck]
         if fits:
             best = max(fits, key=lambda fit: votes[task, fit["slug"]])
             if 2 * votes[task, best["slug"]] >= failed[task]:

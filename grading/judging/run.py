@@ -94,7 +94,6 @@ def grade_part(
     if part.name not in submission.files:
         why = submission.why_missing(part.name)
         return ungraded_part(part, "missing_file", why, public_only=public_only)
-    from grading.judging.diagnosis import name_mistakes
     from grading.judging.verdict import classify
     from grading.judging.workers import Workers
     from grading.sandbox import Limits
@@ -118,7 +117,7 @@ def grade_part(
         return ungraded_part(
             part, "cannot_import", message, isolation=level, public_only=public_only
         )
-    return score_part(part, name_mistakes(part, results), isolation=level, public_only=public_only)
+    return score_part(part, results, isolation=level, public_only=public_only)
 
 
 def _judge(
@@ -130,7 +129,7 @@ def _judge(
 ) -> tuple[list[RawResult], str]:
     """The results of the part's tests, and why the grader failed ("" when it did not)."""
     from grading.judging.ceiling import memory_ceiling
-    from grading.judging.diagnosis import Diagnosis
+    from grading.judging.diagnosis import Diagnosis, name_mistakes
     from grading.judging.judge import Judge
     from grading.judging.pieces import Pieces
     from grading.judging.session import run_tests
@@ -166,7 +165,7 @@ def _judge(
     stray = unlisted(part, results)
     if stray:
         return results, f"assignment.toml lists no test {stray[0]}; add it to a task or remove it."
-    return results, ""
+    return name_mistakes(part, results, diagnosis.struck if diagnosis else ()), ""
 
 
 def generator() -> Generator:

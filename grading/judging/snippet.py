@@ -175,7 +175,11 @@ def _of_its_kind(part: str, steps: list[Step], call: Call, student: Any) -> str:
 
 
 def _is_constant(result: Any) -> bool:
-    return isinstance(result, Tensor) and result.numel() > 1 and len(result.unique()) == 1
+    return (
+        isinstance(result, Tensor)
+        and result.numel() > 1
+        and bool((result == result.flatten()[0]).all())
+    )
 
 
 def _as_made(part: str, steps: list[Step], call: Call, student: Any) -> str:

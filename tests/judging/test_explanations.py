@@ -209,11 +209,23 @@ def test_mistakes_that_fail_alike_part_where_the_test_would_have_gone_on(
     )
     assert public != PUBLIC
     part = write_course(tmp_path / "alike", public=public)
-    source = SOLUTION.replace("return 2 * x", f"return 2 * x if x.numel() > 1 else ({body})")
-    lost = {name: test for name, test in by_name(graded(source, part=part)).items() if test.symptom}
-    assert list(lost) == ["test_double_three"]
-    named = lost["test_double_three"].misconception
-    assert named is not None and named.slug == slug
+    source = SOLUTION.replace("return 2 * x", f"return {body}")
+    lost = by_name(graded(source, part=part, public_only=True))["test_double_three"]
+    assert lost.misconception is not None and lost.misconception.slug == slug
+
+
+def test_a_mistake_that_would_have_failed_a_passed_test_is_not_named(graded: Grade) -> None:
+    whole = by_name(graded(SOLUTION.replace("return 2 * x", "return x * x")))["test_double_three"]
+    assert whole.misconception is not None and whole.misconception.slug == "squared"
+    # The same numbers at x = 3, and right elsewhere.
+    source = SOLUTION.replace("return 2 * x", "return 2 * x if x.numel() > 1 else x * x")
+    tests = by_name(graded(source))
+    assert [name for name, test in tests.items() if test.status != "passed"] == [
+        "test_double_three"
+    ]
+    lost = tests["test_double_three"]
+    assert (lost.got, lost.expected) == (whole.got, whole.expected)
+    assert lost.misconception is None
 
 
 def test_the_call_that_changes_its_arguments_shows_them(graded: Grade, tmp_path: Path) -> None:
