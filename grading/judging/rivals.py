@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from grading.judging.steps import Step, steps_to
-from grading.judging.trial import Seen, make, same
+from grading.judging.trial import Seen, make, same, state
 
 if TYPE_CHECKING:
     from grading.border import Trace
@@ -38,8 +39,10 @@ def closest(rivals: Sequence[Any], trace: Trace, first: int, student: Any) -> li
 
 
 def _asked(student: Any, steps: list[Step]) -> Seen | None:
+    """What the call gives; of a layer its weights, by which alone it can be compared."""
     with student.in_place():
-        return make(student, steps)
+        seen = make(student, steps)
+        return None if seen is None else replace(seen, result=state(seen.result))
 
 
 def _questions(trace: Trace, first: int) -> Iterator[list[Step]]:

@@ -40,7 +40,7 @@ def make(student: Any, steps: list[Step]) -> Seen | None:
     stand_ins = [value for value in steps[-1].values if isinstance(value, StandIn)]
     for stand_in in stand_ins:
         stand_in.asked = []
-    state = torch.get_rng_state()
+    generator = torch.get_rng_state()
     try:
         for step in steps:
             leaves = []
@@ -55,19 +55,19 @@ def make(student: Any, steps: list[Step]) -> Seen | None:
             torch.default_generator.manual_seed(step.seed)
             made.append(call(*fresh.args, **fresh.kwargs))
         asked = tuple(stand_in.asked for stand_in in stand_ins)
-        after = tuple(map(_state, fresh.values))
+        after = tuple(map(state, fresh.values))
         return Seen(made[-1], _gradients(made[-1], leaves), after, asked)
     except Exception:  # a student's code raises what it likes
         return None
     finally:
-        torch.set_rng_state(state)
+        torch.set_rng_state(generator)
 
 
 def _resolved(value: Any, made: list[Any]) -> Any:
     return made[value.number] if isinstance(value, Result) else value
 
 
-def _state(value: Any) -> Any:
+def state(value: Any) -> Any:
     """Of a layer its weights, by which alone it can be compared."""
     if isinstance(value, nn.Module) or (isinstance(value, Proxy) and hasattr(value, "state_dict")):
         return dict(value.state_dict())

@@ -9,8 +9,9 @@ import shutil
 import tempfile
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ CORPUS = attack_corpus.corpus()
 LEVELS = ("L3", "L2")
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 AT_ONCE = 3  # most wait for a time limit most of the time
+AHEAD = 6
+Key = tuple[str, str]  # name and level
 
 # As another user than root: one of each kind, and all that depend on whose process it is.
 REPRESENTATIVE = (
@@ -85,31 +88,57 @@ def targets() -> Iterator[Targets]:
     made.close()
 
 
+class Ahead:
+    """The answers to the tests of this process, graded a little ahead so that no grader is idle.
+
+    Only a little: other processes of one test run have tests of this file as well.
+    """
+
+    def __init__(self, crew: Crew, jobs: dict[Key, Callable[[], Future[Any]]]) -> None:
+        self.crew = crew
+        self._jobs = jobs
+        self._order = list(jobs)
+        self._asked: dict[Key, Future[Any]] = {}
+
+    def answer(self, name: str, level: str) -> dict[str, Any]:
+        place = self._order.index((name, level))
+        for key in self._order[place : place + AHEAD + 1]:
+            if key not in self._asked:
+                self._asked[key] = self._jobs[key]()
+        return self._asked[name, level].result(300)
+
+
 def _prepared(
     request: pytest.FixtureRequest, targets: Targets, user: bool, function: str, size: int
-) -> Iterator[tuple[dict[Any, Future[Any]], Crew]]:
-    """Hand out all selected work at once, so that the graders are never idle."""
+) -> Iterator[Ahead]:
     crew = Crew(targets, user, size)
-    futures: dict[Any, Future[Any]] = {}
+    jobs: dict[Key, Callable[[], Future[Any]]] = {}
     for item in request.session.items:
         given = getattr(item, "callspec", None)
-        if given is None or item.originalname != function:
-            continue
-        attack, level = given.params["attack"], given.params["level"]
-        path = crew.folder / attack.id
-        if not path.exists():
-            attack.write_to(crew.folder, targets.names)
-        futures[attack.id, level] = crew.ask(path, level, attack.seconds)
+        if given is not None and item.originalname == function:
+            attack, level = given.params["attack"], given.params["level"]
+            jobs[attack.id, level] = partial(_ask, crew, attack, level, targets)
     for attack in [] if user else _selected_intake(request):
-        folder = crew.folder / f"intake-{attack.name}" / "hand_in"
-        folder.mkdir(parents=True)
-        secret = crew.folder / f"secret-{attack.name}"
-        secret.write_text(targets.secret)
-        attack.make(folder, secret)
-        futures[attack.name, "L3"] = crew.ask(folder, "L3")
+        jobs[attack.name, "L3"] = partial(_ask_intake, crew, attack, targets)
     crew.start()
-    yield futures, crew
+    yield Ahead(crew, jobs)
     crew.close()
+
+
+def _ask(crew: Crew, attack: Attack, level: str, targets: Targets) -> Future[Any]:
+    path = crew.folder / attack.id
+    if not path.exists():
+        attack.write_to(crew.folder, targets.names)
+    return crew.ask(path, level, attack.seconds)
+
+
+def _ask_intake(crew: Crew, attack: IntakeAttack, targets: Targets) -> Future[Any]:
+    folder = crew.folder / f"intake-{attack.name}" / "hand_in"
+    folder.mkdir(parents=True)
+    secret = crew.folder / f"secret-{attack.name}"
+    secret.write_text(targets.secret)
+    attack.make(folder, secret)
+    return crew.ask(folder, "L3")
 
 
 def _selected_intake(request: pytest.FixtureRequest) -> list[IntakeAttack]:
@@ -189,7 +218,7 @@ def check_attack(attack: Attack, level: str, answer: dict[str, Any], targets: Ta
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("attack", CORPUS, ids=lambda attack: attack.id)
 def test_attack(attack: Attack, level: str, graded: Any, targets: Targets) -> None:
-    check_attack(attack, level, graded[0][attack.id, level].result(300), targets)
+    check_attack(attack, level, graded.answer(attack.id, level), targets)
 
 
 @pytest.mark.skipif(not ROOT, reason="the tests above have run as an ordinary user")
@@ -202,14 +231,14 @@ def test_attack(attack: Attack, level: str, graded: Any, targets: Targets) -> No
 def test_attack_on_an_ordinary_users_grader(
     attack: Attack, level: str, graded_as_user: Any, targets: Targets
 ) -> None:
-    check_attack(attack, level, graded_as_user[0][attack.id, level].result(300), targets)
+    check_attack(attack, level, graded_as_user.answer(attack.id, level), targets)
 
 
 @pytest.mark.parametrize("attack", INTAKE, ids=lambda attack: attack.name)
 def test_intake(attack: IntakeAttack, graded: Any, targets: Targets) -> None:
     if attack.root_only and not ROOT:
         pytest.skip("only root can make one")
-    answer = graded[0][attack.name, "L3"].result(300)
+    answer = graded.answer(attack.name, "L3")
     if attack.status == "SubmissionError":
         assert "SubmissionError" in answer["error"] or "not clear which" in answer["error"]
         return
@@ -227,10 +256,10 @@ def test_the_right_answer_still_has_all_points(
     level: str, graded: Any, targets: Targets, tmp_path: Path
 ) -> None:
     """After all of the above, in the same graders: nothing that was left poisons the next one."""
-    folder = graded[1].folder / f"good-{level}"
+    folder = graded.crew.folder / f"good-{level}"
     folder.mkdir()
     (folder / "vae.py").write_text(GOOD)
-    for asked in [graded[1].ask(folder, level) for _ in range(AT_ONCE)]:
+    for asked in [graded.crew.ask(folder, level) for _ in range(AT_ONCE)]:
         answer = asked.result(300)
         part = part_of(answer)
         assert part["score"] == part["max_score"] == 100, [

@@ -14,12 +14,16 @@ from typing import Any
 import attack_corpus
 import pytest
 from attack_corpus import Attack
+from filelock import FileLock
 
 NAIVE = attack_corpus.HERE / "naive/naive_grader.py"
 SAFE = [attack for attack in attack_corpus.corpus() if attack.safe_unsandboxed]
 AT_LEAST = 20
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the naive grader forks")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the naive grader forks"),
+    pytest.mark.timeout(300),  # the first of them waits for all
+]
 
 
 def points() -> dict[str, int]:
@@ -35,7 +39,17 @@ def points() -> dict[str, int]:
 @pytest.fixture(scope="module")
 def naive(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the naive grader gives each attack, the right answer and a plainly wrong one."""
-    folder = tmp_path_factory.mktemp("naive")
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent  # one process grades for all
+    answers = common / "naive.json"
+    with FileLock(f"{answers}.lock"):
+        if not answers.exists():
+            answers.write_text(json.dumps(grade_naively(tmp_path_factory.mktemp("naive"))))
+    return json.loads(answers.read_text())
+
+
+def grade_naively(folder: Path) -> dict[str, dict[str, Any]]:
     nowhere = {"CANARY": str(folder / "none"), "DAY": str(folder / "none"), "JUDGE": "0"}
     right = folder / "right"
     right.mkdir()
@@ -60,7 +74,7 @@ def naive(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
         text=True,
         env=env,
         cwd=folder,
-        timeout=110,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
