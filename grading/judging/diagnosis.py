@@ -181,7 +181,8 @@ class Diagnosis:
                 rivals.append(LocalStudent(self._module(_name_of(entry), source)))
                 lending.enter_context(self._pieces.lent(rivals[-1], self._lent))
             kept = closest(rivals, trace, culprit, student)
-        return [entry for entry, is_kept in zip(fitting, kept, strict=True) if is_kept]
+        pairs = zip(fitting, kept, strict=True)
+        return [entry for entry, is_kept in pairs if is_kept or entry.unseeded]
 
     def _module(self, name: str, source: str) -> ModuleType:
         if name not in self._modules:

@@ -491,10 +491,12 @@ def test_diagnose_loss(student: Any) -> None:
     expect(student, name, say, loss=[70.0, 64.0, 3.0, 6.5])
     expect(student, "", "Exactly twice is not more than twice.", loss=[30.0, 60.0, 50.0, 40.0])
     expect(student, "", "A loss may rise slowly.", loss=[30.0, 50.0, 80.0, 90.0])
+    expect(student, "", "A loss may rise slowly.", loss=[30.0, 31.0, 30.0, 29.0])
     expect(student, "", "A large fall is no spike.", loss=[900.0, 70.0, 64.0, 60.0])
     name, say = "nan_loss", "A NaN or infinite loss in any epoch must be reported."
     expect(student, name, say, loss=[NAN, 60.0, 50.0, 40.0])
     expect(student, name, say, loss=[70.0, 60.0, 50.0, NAN])
+    expect(student, name, say, loss=[NAN, NAN, NAN, NAN])
     expect(student, name, say, "loss_spike", loss=[70.0, INF, INF, INF])
     say = "A NaN hides no spike before it: report both."
     expect(student, "loss_spike, nan_loss", say, loss=[20.0, 60.0, NAN, NAN])
@@ -505,11 +507,16 @@ def test_diagnose_kl(student: Any) -> None:
     name, say = "posterior_collapse", "The last kl, over latent_dim, below 0.01 is a collapse."
     expect(student, name, say, kl=[10.0, 1.0, 0.5, 0.07])
     expect(student, name, say, kl=[9.0, 9.0, 9.0, 0.9], latent_dim=100)
+    expect(student, name, say, kl=[10.0, 1.0, 0.5, 0.005])
+    expect(student, name, say, kl=[10.0, 1.0, 0.5, 0.001])
+    expect(student, name, say, kl=[10.0, 1.0, 0.5, 0.0])
     expect(student, "", say, kl=[9.0, 9.0, 9.0, 1.1], latent_dim=100)
     expect(student, "", say, kl=[9.0, 9.0, 9.0, 0.02], latent_dim=1)
     expect(student, "", "Only the last epoch counts for a collapse.", kl=[0.0, 0.01, 5.0, 9.0])
     name, say = "kl_dominates", "The last kl above the last recon must be reported."
     expect(student, name, say, kl=[10.0, 12.0, 13.0, 45.5])
+    expect(student, name, say, kl=[59.0, 51.5, 46.5, 45.5])
+    expect(student, name, say, kl=[61.0, 10.0, 10.0, 45.5])
     expect(student, "", "Only the last epoch counts for kl_dominates.", kl=[80.0, 70.0, 60.0, 13.0])
     expect(student, "", "kl is compared with recon, not with the loss.", kl=[1.0, 2.0, 3.0, 44.5])
 
@@ -520,6 +527,7 @@ def test_diagnose_variance_and_all(student: Any) -> None:
     expect(student, name, say, max_var=[101.0, 1.0, 1.0, 1.0])
     expect(student, name, say, max_var=[1.0, 1.0, 1.0, 1e9])
     expect(student, "", "A variance of 99 does not explode yet.", max_var=[1.0, 99.0, 99.0, 99.0])
+    expect(student, "", "A variance of 7 does not explode yet.", max_var=[1.0, 7.0, 7.0, 7.0])
     say = "Several things can be wrong at once: report all of them."
     both = "exploding_variance, kl_dominates"
     expect(student, both, say, kl=[9.0, 9.0, 9.0, 46.0], max_var=[1.0, 1.0, 1.0, 200.0])

@@ -865,7 +865,8 @@ def reparameterize(mu, logvar):
 @mistake(
     "reparameterize",
     "sample_for_rsample",
-    ".sample() gives no gradient: use rsample, or mu + sigma * eps.",
+    "z is cut from the graph (.sample(), detach and no_grad all do that): use rsample, or "
+    "mu + sigma * eps.",
 )
 def reparameterize(mu, logvar):
     return torch.distributions.Normal(mu, torch.exp(0.5 * logvar)).sample()
@@ -892,7 +893,8 @@ def reparameterize(mu, logvar):
 @mistake(
     "reparameterize",
     "std_detached",
-    "sigma is detached: logvar gets no gradient from the reconstruction.",
+    "sigma or the noise term is cut from the graph: logvar gets no gradient from the "
+    "reconstruction.",
 )
 def reparameterize(mu, logvar):
     return mu + torch.exp(0.5 * logvar).detach() * torch.randn_like(mu)
