@@ -88,16 +88,35 @@ class StudentError(Exception):
 
 
 class InputChanged(StudentError):
-    """The student's function changed an argument in place that it had to leave alone."""
+    """The student's function changed an argument in place that it had to leave alone.
+
+    Args:
+        places: which, by number from 0 or by name; of a list or a layer "1.0" or "net.weight".
+    """
 
     def __init__(self, function: str, places: list[str]) -> None:
-        names = ", ".join(places)
+        names = ", ".join(map(_place, places))
         super().__init__(
-            f"{function} changed its input in place (argument {names}). "
+            f"{function} changed its input in place ({names}). "
             "Compute a new tensor instead of `x[...] =` or methods that end in an underscore.",
             "InputChanged",
         )
         self.places = places
+
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
+
+
+def _place(place: str) -> str:
+    """In words: `the first argument`, `x[0]`, `net.weight`."""
+    head, _, rest = place.partition(".")
+    if head.isdecimal():
+        number = int(head)
+        known = number < len(_ORDINALS)
+        head = f"the {_ORDINALS[number]} argument" if known else f"argument number {number + 1}"
+        rest = f", at [{rest}]" if rest.isdecimal() else f", its {rest}" if rest else ""
+        return head + rest
+    return f"{head}[{rest}]" if rest.isdecimal() else place
 
 
 def safe_text(text: object, cap: int = MAX_MESSAGE) -> str:

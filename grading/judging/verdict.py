@@ -70,8 +70,14 @@ def classify(
     if isinstance(error, WorkerDied):
         return _died(error)
     if isinstance(error, InputChanged):
-        first, _, rest = _line(error.message).partition(". ")
-        return Verdict(status="failed", message=f"{first}. {rest}", symptom=f"{first}.", got=rest)
+        text = _line(error.message)
+        return Verdict(
+            status="failed",
+            message=text,
+            symptom=text,
+            got="an argument that is not what it was",
+            expected="the arguments as they were",
+        )
     if isinstance(error, StudentError):
         return _raised(error, file_name, task, others or {})
     if isinstance(error, Mismatch):

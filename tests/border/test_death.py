@@ -166,7 +166,7 @@ def test_a_process_that_dies_in_the_middle(spawn: Any, most: int) -> None:
     start = time.monotonic()
     with pytest.raises(WorkerDied, match="exit status 7"):
         session.student.fresh(3)
-    assert time.monotonic() - start < 0.1 and session.dead
+    assert time.monotonic() - start < 5 and session.dead  # it does not wait for its limit
 
 
 SWALLOW = """while True:
@@ -204,7 +204,7 @@ def test_what_student_code_does_to_its_process(
     start = time.monotonic()
     with pytest.raises(WorkerDied, match=message) as caught:
         session.student.f()
-    assert caught.value.kind in kind.split() and time.monotonic() - start < 3
+    assert caught.value.kind in kind.split() and time.monotonic() - start < 20
     with pytest.raises(WorkerDied):
         session.student.g()
     assert isinstance(session.trace.calls[1].error, WorkerDied)
@@ -222,7 +222,7 @@ def test_a_slow_dribble_ends_at_the_deadline(spawn: Any) -> None:
     start = time.monotonic()
     with pytest.raises(WorkerDied) as caught:
         session.load("/nowhere.py")
-    assert caught.value.kind == "timeout" and 0.4 < time.monotonic() - start < 2
+    assert caught.value.kind == "timeout" and 0.4 < time.monotonic() - start < 10
 
 
 def test_a_worker_that_reads_nothing_cannot_hold_the_judge(spawn: Any) -> None:

@@ -203,10 +203,26 @@ def test_weights_set_by_the_students_function(student: Any) -> None:
     assert torch.equal(layer.weight, torch.full((3, 2), 0.5))
 
 
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("0", "the first argument"),
+        ("1.0", "the second argument, at [0]"),
+        ("7", "argument number 8"),
+        ("x", "x"),
+        ("values.3", "values[3]"),
+        ("net.weight", "net.weight"),
+    ],
+)
+def test_what_was_changed_is_said_in_words(place: str, says: str) -> None:
+    assert f" in place ({says}). " in str(InputChanged("f", [place]))
+    assert InputChanged("f", [place]).places == [place]
+
+
 def test_a_judges_weights_stay_unless_allowed(session: Any) -> None:
     layer = nn.Linear(2, 3)
     before = layer.weight.detach().clone()
-    with pytest.raises(InputChanged, match=r"0\.weight"):
+    with pytest.raises(InputChanged, match="the first argument, its weight"):
         session.student.init_weights(layer)
     assert torch.equal(layer.weight, before)
 

@@ -120,3 +120,13 @@ def test_a_test_on_lent_pieces_takes_two_workers(tmp_path: Path, graded: Grade, 
     assert counts["test_quarter"] == counts["test_quarter_again"] == 2
     # One to start with; each of the two tests another, and what comes after it another again.
     assert counts["worker"] == 5
+
+
+def test_a_hopeless_loop_is_tried_once_for_all_its_cases(graded: Grade, log: Log) -> None:
+    source = SOLUTION.replace("return self.line(x)", "while True: pass")
+    report = graded(source, test_seconds=1, public_only=True)
+    (lost,) = next(task for task in report.tasks if task.task == "net").tests
+    assert lost.status == "timeout" and "endless loop" in lost.symptom
+    counts = log.counts()
+    # Once after another test and once in a fresh worker; the second case not at all.
+    assert (counts["test_net[2]"], counts["test_net[5]"]) == (2, 0)

@@ -34,7 +34,7 @@ time.sleep(60)
 """
 
 
-def _gone(processes: list[psutil.Process], seconds: float = 5.0) -> bool:
+def _gone(processes: list[psutil.Process], seconds: float = 20.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not any(_runs(process) for process in processes):
@@ -105,13 +105,15 @@ def test_waiting_for_the_fork_server_ends(submission: Path) -> None:
         begin = time.monotonic()
         with pytest.raises(GraderError, match="not ready in 0 s"):
             server.wait_ready(0.2)
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 10
 
 
 def test_start_returns_at_once() -> None:
     begin = time.monotonic()
-    with start():
-        assert time.monotonic() - begin < 0.5
+    with start() as server:
+        started = time.monotonic()
+        server.wait_ready()  # it imports torch first
+        assert started - begin < (time.monotonic() - begin) / 2
 
 
 def test_a_killed_supervisor_is_one_sentence(
@@ -146,7 +148,7 @@ def test_a_stopped_supervisor_does_not_hold_the_judge(
         worker.kill()
     with pytest.raises(GraderError, match="No worker was ready"):
         box.spawn()
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 10
     os.kill(box.supervisor, signal.SIGKILL)
     box.close()
 
@@ -192,12 +194,18 @@ def test_several_sandboxes_are_open_at_a_time(server: ForkServer, submission: Pa
 
 
 def test_prepare_has_the_next_worker_waiting(sandbox: Sandbox, worker: WorkerProcess) -> None:
+    def family() -> set[int]:
+        return {child.pid for child in psutil.Process(sandbox.supervisor).children(recursive=True)}
+
+    before, deadline = family(), time.monotonic() + 20
     sandbox.prepare()
-    time.sleep(0.3)
-    begin = time.perf_counter()
+    while family() <= before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    ready = family()
+    assert ready > before
     worker.close()
     following = sandbox.spawn()
-    assert time.perf_counter() - begin < 0.01
+    assert family() <= ready  # nobody was born for it
     assert ask(following, "answer = 1") == "1"
     following.close()
 
