@@ -94,6 +94,7 @@ class _Auditor:
             test_seconds=4.0,
             task=task,
             explain=explain,
+            strict=True,
         )
         with _submission(part.name, source) as folder:
             report = self._judge.run(partial(grade, [part], folder, self._server, options))

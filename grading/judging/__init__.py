@@ -10,5 +10,5 @@ A lost point is explained by `diagnosis`: the test is run again on the reference
 mistakes (`modules`), and `likeness` tells whether the numbers are the same; `rivals` parts mistakes
 that fail alike. `snippet` looks for the call to show: `steps` are calls that can be made again,
 `smaller` and `standins` simpler versions of them, `trial` makes them and compares, `lines` and
-`literals` write them down.
+`literals` write them down. Where there is no reference, `last_call` shows the test's last one.
 """

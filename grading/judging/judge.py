@@ -12,8 +12,8 @@ import pytest
 from grading.border import WorkerDied
 from grading.errors import CourseError
 from grading.judging.attempt import Attempt, remember_error, remember_trace, run_attempt, task_of
+from grading.judging.last_call import last_call
 from grading.judging.plugin import provider_key, run_seed_key
-from grading.judging.snippet import last_call
 from grading.judging.verdict import Verdict, classify
 from grading.judging.workers import late
 

@@ -47,6 +47,8 @@ class Options:
         import_seconds: time limit for importing the student's file.
         part_seconds: time limit of all tests of a part.
         explain: name mistakes and calls for lost points.
+        strict: an explanation that goes wrong is the grader's failure. Else nobody's score depends
+            on it, and nobody hears of it.
     """
 
     seed: str = field(default_factory=fresh_seed)
@@ -57,6 +59,7 @@ class Options:
     import_seconds: float = 10.0
     part_seconds: float = 120.0
     explain: bool = True
+    strict: bool = False
 
 
 def grade(
@@ -162,6 +165,8 @@ def _judge(
     for result in results:
         if result.detail.get("fault") == "grader":
             return results, f"{result.function}: {result.message}"
+        if options.strict and result.detail.get("unexplained"):
+            return results, f"{result.function} is not explained: {result.detail['unexplained']}"
     stray = unlisted(part, results)
     if stray:
         return results, f"assignment.toml lists no test {stray[0]}; add it to a task or remove it."

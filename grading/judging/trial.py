@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from grading.border import Proxy, follow
+from grading.border import InputChanged, Proxy, follow
 from grading.check import show, show_both
 from grading.judging.likeness import alike
 from grading.judging.standins import StandIn
 from grading.judging.steps import Result, Step, reseeded, through
+
+if TYPE_CHECKING:
+    from grading.border import Call
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,22 @@ class Seen:
 
 def make(student: Any, steps: list[Step]) -> Seen | None:
     """Make the calls; None when one of them raises."""
+    try:
+        return _made(student, steps)
+    except Exception:  # a student's code raises what it likes
+        return None
+
+
+def raised(student: Any, steps: list[Step]) -> Exception | None:
+    """What the calls raise, None when nothing."""
+    try:
+        _made(student, steps)
+    except Exception as error:  # as above
+        return error
+    return None
+
+
+def _made(student: Any, steps: list[Step]) -> Seen:
     made: list[Any] = []
     leaves: list[Tensor] = []
     stand_ins = [value for value in steps[-1].values if isinstance(value, StandIn)]
@@ -57,8 +76,6 @@ def make(student: Any, steps: list[Step]) -> Seen | None:
         asked = tuple(stand_in.asked for stand_in in stand_ins)
         after = tuple(map(state, fresh.values))
         return Seen(made[-1], _gradients(made[-1], leaves), after, asked)
-    except Exception:  # a student's code raises what it likes
-        return None
     finally:
         torch.set_rng_state(generator)
 
@@ -85,6 +102,15 @@ def _gradients(result: Any, leaves: list[Tensor]) -> tuple[Tensor | None, ...]:
     if not leaves or not isinstance(result, Tensor) or not result.requires_grad:
         return ()
     return torch.autograd.grad(result.sum(), leaves, allow_unused=True)
+
+
+def repeats(student: Any, steps: list[Step], call: Call) -> bool:
+    """Whether the calls, made alone, end as they did in the test."""
+    with student.in_place():
+        again = make(student, steps)
+    if call.error is not None:
+        return again is None or isinstance(call.error, InputChanged)
+    return again is not None and alike(plain(again.result), plain(call.result))
 
 
 def is_random(student: Any, steps: list[Step]) -> bool:

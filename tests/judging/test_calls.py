@@ -16,8 +16,9 @@ from torch import nn
 from grading.border import InputChanged, LocalStudent, Trace
 from grading.check import show
 from grading.judging import standins
+from grading.judging.last_call import last_call
 from grading.judging.literals import literal
-from grading.judging.snippet import CallText, last_call, write_call
+from grading.judging.snippet import CallText, write_call
 
 HEAD = "import torch\nfrom torch import nn\n"
 LOSS = """

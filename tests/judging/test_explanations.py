@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from grading.judging.diagnosis import Diagnosis
 from grading.scoring import PartReport, TestReport
 from tests.judging.conftest import Grade
 from tests.judging.course import (
@@ -144,6 +145,28 @@ def test_double_three(student):
     assert len(paste(lost.call, source).unique()) == 4  # a model that answers 0 would tell nothing
 
 
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("x + torch.zeros(7)", True),
+        ("x[1 << 40] if len(x) > 9 else x", False),  # a smaller one does not raise
+        ("x[1 << 40] if len(x) > 9 else {}[0]", False),  # it raises something else
+    ],
+)
+def test_of_a_large_call_that_raises_one_that_raises_the_same_is_shown(
+    graded: Grade, tmp_path: Path, body: str, shown: bool
+) -> None:
+    large = PUBLIC.replace("torch.tensor([3.0])", "torch.randn(60, 40)")
+    source = SOLUTION.replace("return 2 * x", f"return {body}")
+    call = public_only(graded, tmp_path, source, large)["test_double_three"].call
+    if not shown:
+        assert call == ""
+        return
+    assert "\ndouble(x)\n# A simpler call than the test's" in call
+    with pytest.raises(RuntimeError, match="must match the size"):
+        paste(call, source)
+
+
 @pytest.mark.parametrize("reference", [True, False])
 def test_a_change_of_an_input_is_named_and_shown(
     graded: Grade, tmp_path: Path, reference: bool
@@ -213,6 +236,22 @@ def test_mistakes_that_fail_alike_part_where_the_test_would_have_gone_on(
     source = SOLUTION.replace("return 2 * x", f"return {body}")
     lost = by_name(graded(source, part=part, public_only=True))["test_double_three"]
     assert lost.misconception is not None and lost.misconception.slug == slug
+
+
+@pytest.mark.parametrize("step", ["explain", "strike"])
+def test_an_explanation_that_goes_wrong_costs_nothing_and_is_told_to_an_audit(
+    graded: Grade, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fault(*_: Any) -> None:
+        raise KeyError("nothing here")
+
+    monkeypatch.setattr(Diagnosis, step, fault)
+    source = SOLUTION.replace("return 2 * x", "return x * x")
+    report = graded(source)
+    assert (report.status, report.score) == ("graded", 50)
+    report = graded(source, strict=True)
+    assert report.status == "grader_failed"
+    assert "is not explained: KeyError: 'nothing here'" in report.message
 
 
 def test_a_mistake_that_would_have_failed_a_passed_test_is_not_named(graded: Grade) -> None:
