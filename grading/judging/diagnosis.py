@@ -63,7 +63,8 @@ class Diagnosis:
         self._lent = lent
         if self._ends is None:
             self._ends = time.monotonic() + _BUDGET_S
-        reference = self._replay(item, "solution", self._solution)
+        solution = self._module("solution", self._solution)
+        reference = self._replay(item, solution)
         if reference.outcome != "passed":
             # The reference fails the same inputs: no submission could have passed.
             verdict.fault = "grader"
@@ -78,7 +79,6 @@ class Diagnosis:
         fitting: list[Entry] = []
         if not isinstance(attempt.error, WorkerDied):
             fitting = self._known_mistakes(item, task, attempt)
-        solution = self._module("solution", self._solution)
         with (
             self._workers.aside() as student,
             self._pieces.lent(student, () if student is None else lent),
@@ -121,8 +121,9 @@ class Diagnosis:
         assert self._ends is not None
         if time.monotonic() > self._ends:
             return False
-        source = entry.applied_to(self._solution)
-        return self._replay(item, _name_of(entry), source).outcome == "failed"
+        # A new module each time: one that keeps something would fail for what came before.
+        module = load_text(_name_of(entry), entry.applied_to(self._solution))
+        return self._replay(item, module).outcome == "failed"
 
     def _known_mistakes(self, item: pytest.Item, task: str, attempt: Attempt) -> list[Entry]:
         candidates = self._open.get(task)
@@ -141,17 +142,14 @@ class Diagnosis:
         assert self._ends is not None and attempt.trace is not None
         if time.monotonic() > self._ends:
             return False
-        source = entry.applied_to(self._solution)
-        replay = self._replay(item, _name_of(entry), source)
+        replay = self._replay(item, self._module_of(entry))
         if replay.trace is None or not _same_failure(replay.error, attempt.error):
             return False
         if len(replay.trace.calls) != len(attempt.trace.calls):
             return False
         return entry.unseeded or first_difference(attempt.trace, replay.trace) is None
 
-    def _replay(self, item: pytest.Item, name: str, source: str) -> Attempt:
-        module = self._module(name, source)
-
+    def _replay(self, item: pytest.Item, module: ModuleType) -> Attempt:
         @contextmanager
         def provide(request: pytest.FixtureRequest) -> Iterator[Any]:
             trace = Trace()
@@ -177,12 +175,14 @@ class Diagnosis:
         with ExitStack() as lending:
             rivals = []
             for entry in fitting:
-                source = entry.applied_to(self._solution)
-                rivals.append(LocalStudent(self._module(_name_of(entry), source)))
+                rivals.append(LocalStudent(self._module_of(entry)))
                 lending.enter_context(self._pieces.lent(rivals[-1], self._lent))
             kept = closest(rivals, trace, culprit, student)
         pairs = zip(fitting, kept, strict=True)
         return [entry for entry, is_kept in pairs if is_kept or entry.unseeded]
+
+    def _module_of(self, entry: Entry) -> ModuleType:
+        return self._module(_name_of(entry), entry.applied_to(self._solution))
 
     def _module(self, name: str, source: str) -> ModuleType:
         if name not in self._modules:
