@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ from grading.judging.trial import Seen, make, same, state
 if TYPE_CHECKING:
     from grading.border import Trace
 
-_MOST = 12  # questions to the student's code after one failed test
+# Questions to the student's code after one failed test, and seconds for them: slow code must have
+# time left to be shown its call.
+_MOST, _SECONDS = 12, 1.0
 
 
 def closest(rivals: Sequence[Any], trace: Trace, first: int, student: Any) -> list[bool]:
@@ -28,8 +31,10 @@ def closest(rivals: Sequence[Any], trace: Trace, first: int, student: Any) -> li
         first: index of the call in it that the student's code was the first to answer otherwise.
         student: the student's module (a proxy).
     """
-    agreed = [0] * len(rivals)
+    agreed, ends = [0] * len(rivals), time.monotonic() + _SECONDS
     for steps in _questions(trace, first):
+        if time.monotonic() > ends:
+            break
         got = _asked(student, steps)
         if got is None:
             continue  # an exception, or the end of the process: no number to compare
