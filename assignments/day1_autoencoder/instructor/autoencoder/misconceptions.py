@@ -824,7 +824,7 @@ def encode(self, x):
 @mistake(
     "encode",
     "detached",
-    "The code is detached: the encoder would never learn.",
+    "The code is cut from the graph (detach or no_grad): the encoder would never learn.",
     replaces="DenoisingAutoencoder.encode",
 )
 def encode(self, x):
@@ -1003,7 +1003,7 @@ def decode(self, z):
 @mistake(
     "decode",
     "output_detached",
-    "The output is detached: nothing is trained.",
+    "The output is cut from the graph (detach or no_grad): nothing is trained.",
     replaces="DenoisingAutoencoder.decode",
 )
 def decode(self, z):
@@ -1106,7 +1106,7 @@ def forward(self, x):
 @mistake(
     "forward",
     "detached_code",
-    "The code is detached: the encoder never learns.",
+    "The code is cut from the graph (detach or no_grad): the encoder never learns.",
     replaces="DenoisingAutoencoder.forward",
 )
 def forward(self, x):
@@ -1362,7 +1362,11 @@ def denoising_loss(logits, x_clean):
     return F.binary_cross_entropy_with_logits(logits, x_noisy, reduction="none").sum(1).mean()
 
 
-@mistake("denoising_loss", "detached", "The loss is detached: nothing is trained.")
+@mistake(
+    "denoising_loss",
+    "detached",
+    "The loss is cut from the graph (detach or no_grad): nothing is trained.",
+)
 def denoising_loss(logits, x_clean):
     return (
         F.binary_cross_entropy_with_logits(logits, x_clean, reduction="none").sum(1).mean().detach()

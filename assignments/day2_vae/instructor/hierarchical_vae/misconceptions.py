@@ -587,7 +587,7 @@ def decode(self, z1):
 @mistake(
     "decode",
     "weights_detached",
-    "The output is detached: the decoder never learns.",
+    "The output is cut from the graph (detach or no_grad): the decoder never learns.",
     replaces="GenerativeModel.decode",
 )
 def decode(self, z1):
@@ -1275,7 +1275,11 @@ def hvae_elbo(x, logits, z1, z2, q1, q2, p1):
     return (log_px + log_pz1 + log_pz2 - log_q1 - log_q2) / x.shape[-1]
 
 
-@mistake("hvae_elbo", "detached", "The result is detached: nothing could be trained with it.")
+@mistake(
+    "hvae_elbo",
+    "detached",
+    "The result is cut from the graph (detach or no_grad): nothing could be trained with it.",
+)
 def hvae_elbo(x, logits, z1, z2, q1, q2, p1):
     log_px = -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
     log_pz1 = gaussian_log_prob(z1, *p1)
@@ -1670,7 +1674,11 @@ def hvae_loss(generative, inference, x):
     return -hvae_elbo(x, logits, z1, z2, (mu1, logvar1), (mu2, logvar2), p1)
 
 
-@mistake("hvae_loss", "detached", "The loss is detached: nothing is trained.")
+@mistake(
+    "hvae_loss",
+    "detached",
+    "The loss is cut from the graph (detach or no_grad): nothing is trained.",
+)
 def hvae_loss(generative, inference, x):
     mu1, logvar1, mu2, logvar2 = inference(x)
     z1 = reparameterize(mu1, logvar1)
@@ -1809,7 +1817,9 @@ def hvae_loss(generative, inference, x):
 
 
 @mistake(
-    "hvae_loss", "z2_detached", "z2 is detached before prior_z1: q(z2|x) cannot learn from z1."
+    "hvae_loss",
+    "z2_detached",
+    "z2 is cut from the graph (detach or no_grad) before prior_z1: q(z2|x) cannot learn from z1.",
 )
 def hvae_loss(generative, inference, x):
     mu1, logvar1, mu2, logvar2 = inference(x)
@@ -1823,7 +1833,7 @@ def hvae_loss(generative, inference, x):
 @mistake(
     "hvae_loss",
     "z1_detached",
-    "z1 is detached before decode: the encoder gets no gradient from the image.",
+    "z1 is cut from the graph (detach or no_grad) before decode: the encoder gets no gradient from the image.",
 )
 def hvae_loss(generative, inference, x):
     mu1, logvar1, mu2, logvar2 = inference(x)

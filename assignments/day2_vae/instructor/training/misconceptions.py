@@ -475,7 +475,7 @@ def safe_log_var(log_var, min_val=-20, max_val=20):
 @mistake(
     "safe_log_var",
     "detached",
-    "The result is detached: the encoder's variance would never be learned.",
+    "The result is cut from the graph (detach or no_grad): the encoder's variance would never be learned.",
 )
 def safe_log_var(log_var, min_val=-20, max_val=20):
     return torch.clamp(log_var, min_val, max_val).detach()
@@ -615,7 +615,11 @@ def free_bits(kl_per_dim, lam):
     return kl_per_dim.mean(0).clamp(min=lam)
 
 
-@mistake("free_bits", "detached", "The result is detached: no dimension is ever trained.")
+@mistake(
+    "free_bits",
+    "detached",
+    "The result is cut from the graph (detach or no_grad): no dimension is ever trained.",
+)
 def free_bits(kl_per_dim, lam):
     return kl_per_dim.mean(0).clamp(min=lam).sum().detach()
 
@@ -1081,7 +1085,7 @@ def log_weights(log_px, z, mu, logvar):
     return torch.log_softmax(log_px + log_pz - log_qz, dim=1)
 
 
-@mistake("log_weights", "detached", "The weights are detached.")
+@mistake("log_weights", "detached", "The weights are cut from the graph (detach or no_grad).")
 def log_weights(log_px, z, mu, logvar):
     log_pz = -0.5 * (LOG_2PI + z.pow(2)).sum(-1)
     log_qz = -0.5 * (LOG_2PI + logvar + (z - mu).pow(2) / logvar.exp()).sum(-1)
@@ -1330,7 +1334,11 @@ def iwae_bound(log_w):
     return torch.logsumexp(log_w, 1) - math.log(log_w.shape[1])
 
 
-@mistake("iwae_bound", "detached", "The bound is detached: it could not be trained with.")
+@mistake(
+    "iwae_bound",
+    "detached",
+    "The bound is cut from the graph (detach or no_grad): it could not be trained with.",
+)
 def iwae_bound(log_w):
     return (torch.logsumexp(log_w, 1) - math.log(log_w.shape[1])).mean().detach()
 

@@ -487,7 +487,7 @@ def decode(self, z):
 @mistake(
     "decode",
     "no_grad",
-    "The decoder runs under no_grad: it is never trained.",
+    "The logits are cut from the graph (no_grad or detach): the decoder is never trained.",
     replaces="VAE.decode",
 )
 def decode(self, z):
@@ -712,7 +712,7 @@ def reparameterize(mu, logvar):
 @mistake(
     "reparameterize",
     "negative_exponent",
-    "sigma has the wrong sign in the exponent: large variances give small spreads.",
+    "The noise shrinks where logvar grows: the exponent has the wrong sign, or the noise is divided by sigma.",
 )
 def reparameterize(mu, logvar):
     return mu + torch.exp(-0.5 * logvar) * torch.randn_like(mu)
@@ -1352,7 +1352,7 @@ def forward(self, x):
 @mistake(
     "forward",
     "mu_detached",
-    "mu is detached before sampling: the means get no gradient from the reconstruction.",
+    "mu is cut from the graph (detach or no_grad) before sampling: the means get no gradient from the reconstruction.",
     replaces="VAE.forward",
 )
 def forward(self, x):
@@ -1364,7 +1364,7 @@ def forward(self, x):
 @mistake(
     "forward",
     "logvar_detached",
-    "logvar is detached before sampling: the spread gets no gradient from the reconstruction.",
+    "logvar is cut from the graph (detach or no_grad) before sampling: the spread gets no gradient from the reconstruction.",
     replaces="VAE.forward",
 )
 def forward(self, x):
@@ -1376,7 +1376,7 @@ def forward(self, x):
 @mistake(
     "forward",
     "z_detached",
-    "z is detached before decoding: the encoder gets no gradient from the reconstruction.",
+    "z is cut from the graph (detach or no_grad) before decoding: the encoder gets no gradient from the reconstruction.",
     replaces="VAE.forward",
 )
 def forward(self, x):
@@ -1944,7 +1944,11 @@ def kl_divergence(mu, logvar):
     return 0.5 * (mu.pow(2) + logvar.exp() - logvar - 1).sum(dim=1, keepdim=True).mean(dim=0)
 
 
-@mistake("kl_divergence", "detached", "The KL is detached: it is logged but never trained.")
+@mistake(
+    "kl_divergence",
+    "detached",
+    "The KL is cut from the graph (detach or no_grad): it is logged but never trained.",
+)
 def kl_divergence(mu, logvar):
     return 0.5 * (mu.pow(2) + logvar.exp() - logvar - 1).sum(dim=1).mean().detach()
 
@@ -2420,7 +2424,11 @@ def reconstruction_loss_bce(logits, x):
     return -nll.sum(dim=1).mean()
 
 
-@mistake("reconstruction_loss_bce", "detached", "The loss is detached: nothing is trained.")
+@mistake(
+    "reconstruction_loss_bce",
+    "detached",
+    "The loss is cut from the graph (detach or no_grad): nothing is trained.",
+)
 def reconstruction_loss_bce(logits, x):
     nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none")
     return nll.sum(dim=1).mean().detach()
@@ -2657,7 +2665,11 @@ def reconstruction_loss_mse(logits, x):
     return 0.5 * error.pow(2).sum(dim=1).mean()
 
 
-@mistake("reconstruction_loss_mse", "detached", "The loss is detached: nothing is trained.")
+@mistake(
+    "reconstruction_loss_mse",
+    "detached",
+    "The loss is cut from the graph (detach or no_grad): nothing is trained.",
+)
 def reconstruction_loss_mse(logits, x):
     error = torch.sigmoid(logits) - x
     return error.pow(2).sum(dim=1).mean().detach()
@@ -2892,7 +2904,11 @@ def reconstruction_loss_l1(logits, x):
     return 0.5 * error.abs().sum(dim=1).mean()
 
 
-@mistake("reconstruction_loss_l1", "detached", "The loss is detached: nothing is trained.")
+@mistake(
+    "reconstruction_loss_l1",
+    "detached",
+    "The loss is cut from the graph (detach or no_grad): nothing is trained.",
+)
 def reconstruction_loss_l1(logits, x):
     error = torch.sigmoid(logits) - x
     return error.abs().sum(dim=1).mean().detach()
@@ -3373,7 +3389,11 @@ def compute_elbo(logits, x, mu, logvar, beta=1.0, recon_loss="bce"):
     return {"loss": recon + beta * beta * kl, "recon": recon, "kl": kl}
 
 
-@mistake("compute_elbo", "kl_detached", "The KL is detached in loss: it is never trained.")
+@mistake(
+    "compute_elbo",
+    "kl_detached",
+    "The KL is cut from the graph (detach or no_grad) in loss: it is never trained.",
+)
 def compute_elbo(logits, x, mu, logvar, beta=1.0, recon_loss="bce"):
     losses = {
         "bce": reconstruction_loss_bce,
@@ -3390,7 +3410,7 @@ def compute_elbo(logits, x, mu, logvar, beta=1.0, recon_loss="bce"):
 @mistake(
     "compute_elbo",
     "recon_detached",
-    "The reconstruction is detached in loss: it is never trained.",
+    "The reconstruction is cut from the graph (detach or no_grad) in loss: it is never trained.",
 )
 def compute_elbo(logits, x, mu, logvar, beta=1.0, recon_loss="bce"):
     losses = {
@@ -3405,7 +3425,11 @@ def compute_elbo(logits, x, mu, logvar, beta=1.0, recon_loss="bce"):
     return {"loss": recon.detach() + beta * kl, "recon": recon, "kl": kl}
 
 
-@mistake("compute_elbo", "loss_detached", "loss is detached: nothing is trained.")
+@mistake(
+    "compute_elbo",
+    "loss_detached",
+    "loss is cut from the graph (detach or no_grad): nothing is trained.",
+)
 def compute_elbo(logits, x, mu, logvar, beta=1.0, recon_loss="bce"):
     losses = {
         "bce": reconstruction_loss_bce,

@@ -1539,7 +1539,7 @@ def training_step(model, optimizer, x0, alpha_bar):
 @mistake(
     "training_step",
     "detached",
-    "The model's answer is detached: nothing is trained.",
+    "The model's answer is cut from the graph (detach or no_grad): nothing is trained.",
 )
 def training_step(model, optimizer, x0, alpha_bar):
     t = torch.randint(0, len(alpha_bar), (x0.shape[0],))

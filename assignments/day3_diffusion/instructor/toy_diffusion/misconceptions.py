@@ -1099,7 +1099,7 @@ def diffusion_loss(model, x0, t, alpha_bar, noise=None):
 @mistake(
     "diffusion_loss",
     "detached",
-    "The model's answer is detached: the loss is right, but nothing is ever trained.",
+    "The model's answer is cut from the graph (detach or no_grad): the loss is right, but nothing is ever trained.",
 )
 def diffusion_loss(model, x0, t, alpha_bar, noise=None):
     noise = torch.randn_like(x0) if noise is None else noise

@@ -831,7 +831,7 @@ def forward(self, tokens, t):
 @mistake(
     "forward",
     "detached",
-    "The embeddings are detached: they are never trained.",
+    "The embeddings are cut from the graph (detach or no_grad): they are never trained.",
     replaces="Denoiser.forward",
 )
 def forward(self, tokens, t):
@@ -1179,7 +1179,9 @@ def discrete_diffusion_loss(model, x0, t, mask_id, T):
 
 
 @mistake(
-    "discrete_diffusion_loss", "detached", "The logits are detached: the model does not learn."
+    "discrete_diffusion_loss",
+    "detached",
+    "The logits are cut from the graph (detach or no_grad): the model does not learn.",
 )
 def discrete_diffusion_loss(model, x0, t, mask_id, T):
     x_t = q_sample_discrete(x0, t, mask_id, T)
