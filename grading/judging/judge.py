@@ -78,7 +78,7 @@ class Judge:
         self.collection_errors: list[str] = []
         self.refused: CourseError | None = None  # why there is no sandbox to judge in
         self._explains = explains
-        self._passed: list[pytest.Item] = []
+        self._passed: list[pytest.Item] = []  # with nothing lent
         self._lost: dict[str, str] = {}  # test functions of which a case failed -> its status
 
     @pytest.hookimpl(tryfirst=True)
@@ -126,8 +126,6 @@ class Judge:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         attempt, verdict = self._judge(item, nextitem)
         verdict.duration_s = attempt.duration_s
-        if verdict.status == "passed":
-            self._passed.append(item)
         if nextitem is None:
             self._strike(verdict)
         for report in attempt.reports:
@@ -164,6 +162,8 @@ class Judge:
             verdict = Verdict(status="missing", message="The test was skipped.")
         elif attempt.outcome == "passed":
             verdict = Verdict()
+            if not lent:
+                self._passed.append(item)
         elif self._explains and lost and time.monotonic() < self._ends:
             self._explain(item, attempt, verdict, lent)
         if lent or (lost and self._is_suspect(item, nextitem)):
